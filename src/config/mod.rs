@@ -1,0 +1,165 @@
+//! `rewards.yaml` → a valid [`Config`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::reply::ReplyRules;
+use crate::domain::reward::{InDoubtRule, Reward, Target};
+use crate::domain::vote::ServerRef;
+
+/// Everything that `rewards.yaml`, the environment and the command line say, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the ledger lives.
+    pub state_dir: PathBuf,
+    /// The platform's side.
+    pub gamemonitoring: Gamemonitoring,
+    /// Where deliveries arrive.
+    pub webhook: Webhook,
+    /// What holds for players on every server.
+    pub players: Players,
+    /// Every game server, in the order of the file.
+    pub servers: Vec<GameServer>,
+}
+
+/// The platform's side.
+#[derive(Clone, Debug)]
+pub struct Gamemonitoring {
+    /// Base of the API, without a slash at its end.
+    pub api_url: reqwest::Url,
+    /// A delivery is good if any of these signed it; never empty.
+    pub signing_tokens: Vec<Secret>,
+}
+
+/// Where deliveries arrive, and how they are answered.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Address to bind.
+    pub listen: SocketAddr,
+    /// The only path besides `/healthz` that is answered.
+    pub path: String,
+    /// When a delivery is acknowledged.
+    pub acknowledge: Acknowledge,
+    /// How long a delivery may wait for its answer, from the end of the request's head.
+    pub answer_within: Duration,
+}
+
+/// When a delivery is acknowledged with 204.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// Once its rewards are issued, or safely wait for the player.
+    #[default]
+    Granted,
+    /// As soon as the event is durable.
+    Recorded,
+}
+
+/// What holds for players on every server.
+#[derive(Clone, Debug)]
+pub struct Players {
+    /// The first character of a Bedrock player's name (Floodgate), one of `.` `+` `-` `_`.
+    pub bedrock_prefix: Option<char>,
+    /// How often a game server is asked who is online while somebody is awaited there.
+    pub poll_every: Duration,
+}
+
+/// One game server.
+#[derive(Clone, Debug)]
+pub struct GameServer {
+    /// Its key in `rewards.yaml`, `[a-z0-9-]`: for logs and `{server}`.
+    pub name: String,
+    /// The platform's ids of it; none: only a target for test votes.
+    pub ids: Vec<u64>,
+    /// `host:port` of its RCON.
+    pub rcon: String,
+    /// The RCON password.
+    pub password: Secret,
+    /// Where the password comes from, for messages: `secrets/survival.rcon`.
+    pub password_source: String,
+    /// What a vote for it earns, in the order of the file.
+    pub rewards: Vec<Arc<Reward>>,
+    /// What its commands do in doubt unless they say otherwise.
+    pub in_doubt: InDoubtRule,
+    /// The owner's reading of its replies.
+    pub replies: ReplyRules,
+    /// The most commands per second that it is sent.
+    pub pace: u32,
+    /// How long its RCON may take.
+    pub timeouts: Timeouts,
+}
+
+/// How long RCON may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// To connect.
+    pub connect: Duration,
+    /// To log in.
+    pub login: Duration,
+    /// To answer a command: lag is a late reply, and the game's own watchdog is 60 s.
+    pub command: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            connect: Duration::from_secs(2),
+            login: Duration::from_secs(3),
+            command: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Config {
+    /// The game server that a grant refers to, if it is (still) configured.
+    pub fn server(&self, server: &ServerRef) -> Option<&GameServer> {
+        self.servers.iter().find(|candidate| match server {
+            ServerRef::Id(id) => candidate.ids.contains(id),
+            ServerRef::Name(name) => candidate.name == *name,
+        })
+    }
+
+    /// What planning needs to know of a game server.
+    pub fn target<'a>(&self, server: &'a GameServer) -> Target<'a> {
+        Target {
+            name: &server.name,
+            in_doubt: server.in_doubt,
+            rewards: &server.rewards,
+            bedrock_prefix: self.players.bedrock_prefix,
+        }
+    }
+
+    /// Game servers by address: those with one address share one worker and one connection.
+    pub fn servers_by_address(&self) -> BTreeMap<&str, Vec<&GameServer>> {
+        let mut by_address: BTreeMap<&str, Vec<&GameServer>> = BTreeMap::new();
+        for server in &self.servers {
+            by_address.entry(&server.rcon).or_default().push(server);
+        }
+        by_address
+    }
+}
+
+/// A token or password: shown nowhere, also not by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Secret(secret.into())
+    }
+
+    /// The secret itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

@@ -1,0 +1,20 @@
+//! What Votive decides, as pure functions: no clock, no network, no disk, no threads.
+//!
+//! Everything else may use `domain`; `domain` uses nothing of ours (`tests/imports.rs` enforces it). In the
+//! order in which a vote meets them:
+//!
+//! - [`event`]: what the webhook delivers; [`signature`]: whether the platform signed it
+//! - [`vote`]: what the API says about the event; [`player`]: who may be named in a console command
+//! - [`template`] and [`reward`]: what `rewards.yaml` says shall be issued
+//! - [`plan`]: a vote and the rewards of its server become awards, frozen
+//! - [`grant`]: the state machine; every legal transition is there
+//! - [`reply`] and [`presence`]: what the game's answers mean
+
+pub mod event;
+pub mod player;
+pub mod presence;
+pub mod reply;
+pub mod reward;
+pub mod signature;
+pub mod template;
+pub mod vote;
