@@ -6,4 +6,5 @@
 //! - [`config`]: `rewards.yaml` becomes a valid `Config`
 pub mod config;
 pub mod domain;
+pub mod ledger;
 pub mod rcon;

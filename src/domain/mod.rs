@@ -8,13 +8,17 @@
 //! - [`template`] and [`reward`]: what `rewards.yaml` says shall be issued
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
 //! - [`grant`]: the state machine; every legal transition is there
+//! - [`standing`]: what those who wait for a grant are told
 //! - [`reply`] and [`presence`]: what the game's answers mean
 
 pub mod event;
+pub mod grant;
+pub mod plan;
 pub mod player;
 pub mod presence;
 pub mod reply;
 pub mod reward;
 pub mod signature;
+pub mod standing;
 pub mod template;
 pub mod vote;

@@ -1,0 +1,72 @@
+//! How a grant stands for those who wait for it: the platform, `votive test-vote`, `votive resolve`.
+
+use super::grant::{AwardState, Grant, Stage};
+
+/// What an award that is planned waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Its turn.
+    Turn,
+    /// The player to come online.
+    Player,
+    /// The game server to come back.
+    Server,
+}
+
+/// How a grant stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Something is happening right now.
+    Working,
+    /// The event is durable, and the owner wants no more than that for an answer.
+    Recorded,
+    /// All is issued, or closed.
+    Granted,
+    /// What is left waits for the player.
+    AwaitsPlayer,
+    /// What is left waits for the game server.
+    ServerDown,
+    /// A step may have run.
+    InDoubt,
+    /// The vote, or one of its awards, is refused: why, in words for the owner.
+    Refused(String),
+    /// The API cannot tell the vote at the moment.
+    ApiDown,
+    /// The ledger cannot record, or the daemon is shutting down.
+    Unrecorded,
+}
+
+/// How `grant` stands, with what each of its planned awards waits for.
+pub fn of(grant: &Grant, wait: impl Fn(usize) -> Wait) -> Standing {
+    let plan = match &grant.stage {
+        Stage::Received { .. } => return Standing::ApiDown,
+        Stage::Refused { reason, .. } => return Standing::Refused(reason.clone()),
+        Stage::Planned(plan) => plan,
+    };
+    let one = |(index, award): (usize, &super::grant::Award)| match &award.state {
+        AwardState::Done | AwardState::Closed => Standing::Granted,
+        AwardState::Refused { reason, .. } => Standing::Refused(reason.clone()),
+        AwardState::InDoubt { .. } => Standing::InDoubt,
+        AwardState::Sending => Standing::Working,
+        AwardState::Planned => match wait(index) {
+            Wait::Turn => Standing::Working,
+            Wait::Player => Standing::AwaitsPlayer,
+            Wait::Server => Standing::ServerDown,
+        },
+    };
+    let standings = plan.awards.iter().enumerate().map(one);
+    standings.max_by_key(urgency).unwrap_or(Standing::Granted)
+}
+
+/// Among the awards of a grant, the answer speaks of the one that most needs somebody's attention, once nothing
+/// is happening any more.
+fn urgency(standing: &Standing) -> u8 {
+    match standing {
+        Standing::Granted | Standing::Recorded => 0,
+        Standing::AwaitsPlayer => 1,
+        Standing::ServerDown | Standing::ApiDown | Standing::Unrecorded => 2,
+        Standing::InDoubt => 3,
+        Standing::Refused(_) => 4,
+        Standing::Working => 5,
+    }
+}

@@ -1,0 +1,159 @@
+//! The durable record of grants. The only place that names redb.
+//!
+//! [`Ledger`] speaks in whole records with a revision: "store this grant if its revision is still the one I read".
+//! One thread owns the writing end; what is asked of it while it commits goes into the next commit together.
+
+mod file;
+mod record;
+mod writer;
+
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::event::{EventKey, GRANT_TYPES};
+use crate::domain::grant::Grant;
+
+pub use file::{OpenError, Opened};
+pub use record::{Record, Revision, Unreadable};
+
+/// Grants by their key.
+const GRANTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("grants");
+/// The keys of the grants that are open, so that a start need not read all of them.
+const OPEN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("open");
+/// What concerns the ledger as a whole: its identity.
+const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
+
+/// Requests that may wait for the writer; more than that wait at the door.
+const QUEUE: usize = 1024;
+
+/// A handle to the ledger; clones share one file and one writer.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    database: Arc<Database>,
+    requests: mpsc::Sender<writer::Request>,
+    failed: CancellationToken,
+}
+
+/// Why the ledger did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Somebody else wrote the record since it was read.
+    #[error("the record was changed by somebody else in the meantime")]
+    Conflict,
+    /// It cannot be read or written any more; the daemon has to stop.
+    #[error("the ledger cannot be read or written: {0}")]
+    Failed(Arc<str>),
+}
+
+impl Ledger {
+    /// Starts the writer of an open database.
+    fn start(database: Database) -> std::io::Result<Self> {
+        let database = Arc::new(database);
+        let failed = CancellationToken::new();
+        let (requests, queue) = mpsc::channel(QUEUE);
+        writer::start(Arc::clone(&database), queue, failed.clone())?;
+        Ok(Ledger {
+            database,
+            requests,
+            failed,
+        })
+    }
+
+    /// Waits until the ledger has failed. From then on every call fails, and a restart is the remedy.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// The grant of an event, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where the record cannot be read.
+    pub fn get(&self, event: &EventKey) -> Result<Option<Record>, LedgerError> {
+        self.read(|database| {
+            let table = database.begin_read()?.open_table(GRANTS)?;
+            let bytes = table.get(record::key(event).as_slice())?;
+            Ok(bytes.map(|bytes| record::decode(bytes.value())).transpose()?)
+        })
+    }
+
+    /// The grant of an event of any type, by the id alone.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where a record cannot be read.
+    pub fn find(&self, event_id: &str) -> Result<Option<Record>, LedgerError> {
+        for event_type in GRANT_TYPES {
+            if let Some(record) = self.get(&EventKey::new(event_type, event_id))? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every open grant.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where a record cannot be read.
+    pub fn open_grants(&self) -> Result<Vec<Record>, LedgerError> {
+        self.read(|database| {
+            let reading = database.begin_read()?;
+            let (open, grants) = (reading.open_table(OPEN)?, reading.open_table(GRANTS)?);
+            let mut records = Vec::new();
+            for entry in open.iter()? {
+                if let Some(bytes) = grants.get(entry?.0.value())? {
+                    records.push(record::decode(bytes.value())?);
+                }
+            }
+            Ok(records)
+        })
+    }
+
+    /// Stores a grant if its record still has the revision `expected`. It is durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] if the record was written since; [`LedgerError::Failed`] where nothing can be
+    /// written any more.
+    pub async fn put(&self, grant: &Grant, expected: Revision) -> Result<Revision, LedgerError> {
+        let revision = expected.next();
+        let bytes = record::encode(grant, revision).map_err(|error| self.fail(&error.to_string()))?;
+        let put = writer::Put {
+            key: record::key(&grant.event),
+            bytes,
+            expected,
+            open: grant.is_open(),
+        };
+        self.ask(|answer| writer::Request::Put(put, answer)).await?;
+        Ok(revision)
+    }
+
+    /// A round trip to the writer, which shows that it is alive.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] if it is not.
+    pub async fn ping(&self) -> Result<(), LedgerError> {
+        self.ask(writer::Request::Ping).await
+    }
+
+    async fn ask(&self, request: impl FnOnce(writer::Answer) -> writer::Request) -> Result<(), LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || LedgerError::Failed("its writer has stopped".into());
+        self.requests.send(request(answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, LedgerError> {
+        if self.failed.is_cancelled() {
+            return Err(LedgerError::Failed(
+                "it failed before; Votive has to be restarted".into(),
+            ));
+        }
+        read(&self.database).map_err(|error| self.fail(&error.to_string()))
+    }
+
+    fn fail(&self, why: &str) -> LedgerError {
+        self.failed.cancel();
+        LedgerError::Failed(why.into())
+    }
+}

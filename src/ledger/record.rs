@@ -1,0 +1,138 @@
+//! The bytes of the ledger: versioned JSON of ours, so that no library's encoding is part of the format.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::EventKey;
+use crate::domain::grant::Grant;
+
+/// The version that this program writes, and the only one that it reads.
+const VERSION: u32 = 1;
+
+/// A grant as it was read, with the revision that a later write has to name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The grant.
+    pub grant: Grant,
+    /// How often it was written.
+    pub revision: Revision,
+}
+
+/// How often a record was written; [`Revision::NONE`] for one that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The revision of a record that does not exist yet.
+    pub const NONE: Revision = Revision(0);
+
+    pub(super) fn next(self) -> Revision {
+        Revision(self.0 + 1)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored<G> {
+    v: u32,
+    revision: Revision,
+    grant: G,
+}
+
+/// Why bytes of the ledger cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// A later program wrote them.
+    #[error(
+        "it was written by a newer Votive (format {0}, this program knows format {VERSION}); install that version again"
+    )]
+    Newer(u32),
+    /// Nobody knows what they are.
+    #[error("a record is not what Votive wrote: {0}")]
+    Garbled(#[from] serde_json::Error),
+}
+
+impl From<Unreadable> for redb::Error {
+    fn from(why: Unreadable) -> Self {
+        redb::Error::Corrupted(why.to_string())
+    }
+}
+
+/// The bytes of a grant.
+pub(super) fn encode(grant: &Grant, revision: Revision) -> Result<Vec<u8>, Unreadable> {
+    Ok(serde_json::to_vec(&Stored {
+        v: VERSION,
+        revision,
+        grant,
+    })?)
+}
+
+/// The grant in these bytes.
+pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
+    check_version(bytes)?;
+    let stored: Stored<Grant> = serde_json::from_slice(bytes)?;
+    Ok(Record {
+        grant: stored.grant,
+        revision: stored.revision,
+    })
+}
+
+/// The revision in these bytes, without reading the rest.
+pub(super) fn revision(bytes: &[u8]) -> Result<Revision, Unreadable> {
+    #[derive(Deserialize)]
+    struct Head {
+        revision: Revision,
+    }
+    check_version(bytes)?;
+    Ok(serde_json::from_slice::<Head>(bytes)?.revision)
+}
+
+fn check_version(bytes: &[u8]) -> Result<(), Unreadable> {
+    #[derive(Deserialize)]
+    struct Head {
+        v: u32,
+    }
+    match serde_json::from_slice::<Head>(bytes)?.v {
+        VERSION => Ok(()),
+        newer => Err(Unreadable::Newer(newer)),
+    }
+}
+
+/// The key of a grant: neither part can hold a zero.
+pub(super) fn key(event: &EventKey) -> Vec<u8> {
+    [event.event_type.as_bytes(), b"\0", event.event_id.as_bytes()].concat()
+}
+
+/// What tells one ledger from another, and an old copy from the newest: kept in the ledger and in its marker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    v: u32,
+    /// Drawn when the ledger was created.
+    pub(super) id: String,
+    /// Raised at every start.
+    pub(super) starts: u64,
+}
+
+impl Identity {
+    pub(super) fn new() -> Self {
+        Identity {
+            v: VERSION,
+            id: format!("{:032x}", fastrand::u128(..)),
+            starts: 0,
+        }
+    }
+
+    pub(super) fn started_again(&self) -> Self {
+        Identity {
+            starts: self.starts + 1,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>, Unreadable> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        check_version(bytes)?;
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}

@@ -1,0 +1,127 @@
+//! The one thread that writes. What is waiting when it comes back from a commit shares the next one.
+
+use std::sync::Arc;
+
+use redb::{Database, ReadableTable};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::record::{self, Revision};
+use super::{GRANTS, LedgerError, OPEN};
+
+/// The most records of one commit; measured gains level off there (group commit, reference figures in the design).
+const BATCH: usize = 256;
+
+/// Where a request's outcome goes, once it is durable.
+pub(super) type Answer = oneshot::Sender<Result<(), LedgerError>>;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Store a record.
+    Put(Put, Answer),
+    /// Show that you are alive.
+    Ping(Answer),
+}
+
+/// A record to be stored.
+#[derive(Debug)]
+pub(super) struct Put {
+    pub(super) key: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
+    /// The revision that the stored record must have.
+    pub(super) expected: Revision,
+    /// Whether the grant is open.
+    pub(super) open: bool,
+}
+
+/// Starts the thread. It ends with its last client, or with the first error of the storage: after that every write
+/// on this handle would fail, so everybody is told, and `failed` is set.
+pub(super) fn start(
+    database: Arc<Database>,
+    mut queue: mpsc::Receiver<Request>,
+    failed: CancellationToken,
+) -> std::io::Result<()> {
+    std::thread::Builder::new()
+        .name("ledger".to_owned())
+        .spawn(move || {
+            while let Some(first) = queue.blocking_recv() {
+                let mut batch = vec![first];
+                while batch.len() < BATCH
+                    && let Ok(next) = queue.try_recv()
+                {
+                    batch.push(next);
+                }
+                if let Err(error) = commit(&database, batch) {
+                    tracing::error!("the ledger cannot be written, Votive has to stop: {error}");
+                    failed.cancel();
+                    break;
+                }
+            }
+        })?;
+    Ok(())
+}
+
+/// Writes a batch in one transaction, and answers each request only after it is durable.
+fn commit(database: &Database, batch: Vec<Request>) -> Result<(), LedgerError> {
+    let mut puts = Vec::new();
+    let mut answers = Vec::new();
+    for request in batch {
+        match request {
+            Request::Put(put, answer) => {
+                puts.push(put);
+                answers.push(answer);
+            }
+            // Whoever asks has gone if this cannot be told, here and below.
+            Request::Ping(answer) => drop(answer.send(Ok(()))),
+        }
+    }
+    if puts.is_empty() {
+        return Ok(());
+    }
+    match write(database, &puts) {
+        Ok(outcomes) => {
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                drop(answer.send(outcome));
+            }
+            Ok(())
+        }
+        Err(error) => {
+            let error = LedgerError::Failed(error.to_string().into());
+            for answer in answers {
+                drop(answer.send(Err(error.clone())));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn write(database: &Database, puts: &[Put]) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
+    let mut writing = database.begin_write()?;
+    // Safe against crafted content together with a crash; costs a second sync.
+    writing.set_two_phase_commit(true);
+    let mut outcomes = Vec::with_capacity(puts.len());
+    {
+        let (mut grants, mut open) = (writing.open_table(GRANTS)?, writing.open_table(OPEN)?);
+        for put in puts {
+            let key = put.key.as_slice();
+            let stored = match grants.get(key)? {
+                Some(bytes) => record::revision(bytes.value())?,
+                None => Revision::NONE,
+            };
+            if stored != put.expected {
+                outcomes.push(Err(LedgerError::Conflict));
+                continue;
+            }
+            grants.insert(key, put.bytes.as_slice())?;
+            if put.open {
+                open.insert(key, [].as_slice())?;
+            } else {
+                open.remove(key)?;
+            }
+            outcomes.push(Ok(()));
+        }
+    }
+    writing.commit()?;
+    Ok(outcomes)
+}

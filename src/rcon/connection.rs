@@ -1,0 +1,231 @@
+//! A logged-in connection, and what each way for a command to end proves.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::frame::{BadLength, COMMAND, Frame, LOGIN, REFUSED_ID};
+use crate::config::Timeouts;
+use crate::domain::template::LONGEST_COMMAND;
+
+/// A reply frame of this many UTF-16 units may have a successor (contract/rcon.md).
+const FULL_FRAME: usize = 4096;
+/// How long the successor of a full frame may take.
+const NEXT_FRAME: Duration = Duration::from_millis(200);
+/// How long a second frame may take after an empty first one: some servers send the text in the second.
+const AFTER_EMPTY: Duration = Duration::from_millis(100);
+/// The most bytes of a reply that are put together.
+const LONGEST_REPLY: usize = 256 * 1024;
+
+/// A logged-in connection to a game server. To be dropped after every end of a command but [`Outcome::Reply`], and
+/// [`Outcome::Silent`] where silence was to be expected.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    received: BytesMut,
+    last_id: i32,
+    answered: Instant,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody listens, or the network is in the way.
+    #[error("cannot be reached: {0}")]
+    Unreachable(io::Error),
+    /// The connection or the login took too long.
+    #[error("does not answer")]
+    TimedOut,
+    /// The login was refused.
+    #[error("refuses the password")]
+    WrongPassword,
+    /// The connection broke off, or the other side does not speak RCON.
+    #[error("broke off the login: {0}")]
+    Broken(#[from] Broken),
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Not one byte was written, so it did not run.
+    NotSent,
+    /// It was not written because no server would read it whole.
+    TooLong,
+    /// The login had expired, so it did not run.
+    LoginExpired,
+    /// It was answered.
+    Reply(String),
+    /// It was written and not answered in time: it may have run.
+    Silent,
+    /// It was written, at least in part, and the connection broke: it may have run.
+    Broken(Broken),
+}
+
+/// How a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The other side closed it.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The system reported an error.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// What came is not RCON.
+    #[error("{0}")]
+    NotRcon(#[from] BadLength),
+}
+
+impl Connection {
+    /// Connects to `address` (`host:port`) and logs in.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; that a server cannot be reached is normal while it restarts.
+    pub async fn open(address: &str, password: &str, timeouts: Timeouts) -> Result<Self, ConnectError> {
+        let stream = timeout(timeouts.connect, TcpStream::connect(address))
+            .await
+            .map_err(|_| ConnectError::TimedOut)?
+            .map_err(ConnectError::Unreachable)?;
+        // A command is one small write that shall leave at once.
+        stream.set_nodelay(true).map_err(ConnectError::Unreachable)?;
+        let mut connection = Connection {
+            stream,
+            received: BytesMut::new(),
+            last_id: 0,
+            answered: Instant::now(),
+        };
+        timeout(timeouts.login, connection.log_in(password))
+            .await
+            .map_err(|_| ConnectError::TimedOut)??;
+        Ok(connection)
+    }
+
+    async fn log_in(&mut self, password: &str) -> Result<(), ConnectError> {
+        let id = self.fresh_id();
+        let login = Frame::new(id, LOGIN, Bytes::copy_from_slice(password.as_bytes()));
+        self.stream.write_all(&login.encode()).await.map_err(Broken::Io)?;
+        loop {
+            let answer = match self.next_frame().await {
+                // Some servers close instead of saying that the password is wrong (contract/rcon.md).
+                Err(Broken::Closed) => return Err(ConnectError::WrongPassword),
+                other => other?,
+            };
+            if answer.id == REFUSED_ID {
+                return Err(ConnectError::WrongPassword);
+            }
+            if answer.id == id && answer.kind == COMMAND {
+                self.answered = Instant::now();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the server answered something within `period`: only then is a command worth its recorded intent.
+    pub fn answered_within(&self, period: Duration) -> bool {
+        self.answered.elapsed() <= period
+    }
+
+    /// Whether the other side has closed the connection, as far as that is known without waiting.
+    pub fn is_closed(&mut self) -> bool {
+        loop {
+            match self.stream.try_read_buf(&mut self.received) {
+                Ok(0) => return true,
+                // Late frames of earlier commands; the next command drops them by their id.
+                Ok(_) => {}
+                Err(error) => return error.kind() != ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    /// Sends a command and waits for its reply for at most `limit`.
+    pub async fn command(&mut self, command: &str, limit: Duration) -> Outcome {
+        if command.len() > LONGEST_COMMAND {
+            return Outcome::TooLong;
+        }
+        if self.is_closed() {
+            return Outcome::NotSent;
+        }
+        let deadline = Instant::now() + limit;
+        let id = self.fresh_id();
+        let mut wire = Frame::new(id, COMMAND, Bytes::copy_from_slice(command.as_bytes())).encode();
+        match timeout_at(deadline, self.stream.write(&wire)).await {
+            Ok(Ok(0) | Err(_)) | Err(_) => return Outcome::NotSent,
+            Ok(Ok(written)) => drop(wire.split_to(written)),
+        }
+        let answer = async {
+            self.stream.write_all(&wire).await?;
+            self.reply(id).await
+        };
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(Some(reply))) => {
+                self.answered = Instant::now();
+                Outcome::Reply(reply)
+            }
+            Ok(Ok(None)) => Outcome::LoginExpired,
+            Ok(Err(broken)) => Outcome::Broken(broken),
+            Err(_) => Outcome::Silent,
+        }
+    }
+
+    /// The reply to command `id`, put together; `None` where the server answers that the login has expired. Frames
+    /// with any other id belong to earlier commands and are dropped.
+    async fn reply(&mut self, id: i32) -> Result<Option<String>, Broken> {
+        let mut reply = match self.frame_of(id).await? {
+            Some(text) => text,
+            None => return Ok(None),
+        };
+        let mut last_units = units(&reply);
+        let mut patience = if reply.is_empty() { AFTER_EMPTY } else { NEXT_FRAME };
+        while (last_units == FULL_FRAME || reply.is_empty()) && reply.len() < LONGEST_REPLY {
+            // That the connection ends here takes nothing from the reply that has arrived.
+            let Ok(Ok(Some(next))) = timeout(patience, self.frame_of(id)).await else {
+                break;
+            };
+            if next.is_empty() {
+                break;
+            }
+            last_units = units(&next);
+            reply.push_str(&next);
+            patience = NEXT_FRAME;
+        }
+        Ok(Some(reply))
+    }
+
+    async fn frame_of(&mut self, id: i32) -> Result<Option<String>, Broken> {
+        loop {
+            let frame = self.next_frame().await?;
+            if frame.id == REFUSED_ID {
+                return Ok(None);
+            }
+            if frame.id == id {
+                return Ok(Some(String::from_utf8_lossy(&frame.payload).into_owned()));
+            }
+        }
+    }
+
+    /// The next frame, whatever its id. May be dropped while it waits: what has arrived stays in `received`.
+    async fn next_frame(&mut self) -> Result<Frame, Broken> {
+        loop {
+            if let Some(frame) = Frame::decode(&mut self.received)? {
+                return Ok(frame);
+            }
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                return Err(Broken::Closed);
+            }
+        }
+    }
+
+    /// An id that no earlier command of this connection had; negative ones mean a refusal.
+    fn fresh_id(&mut self) -> i32 {
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        self.last_id
+    }
+}
+
+/// The game counts characters as Java does, in UTF-16 units.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
