@@ -4,7 +4,22 @@
 //!
 //! - [`domain`]: what is decided, as pure functions
 //! - [`config`]: `rewards.yaml` becomes a valid `Config`
+//! - [`ledger`]: the durable record
+//! - [`http`]: the webhook and the control socket
+//! - [`intake`]: from an event to a grant: look up, fetch, plan, record
+//! - [`platform`]: the platform's API
+//! - [`dispatch`]: one worker per game server does what `domain` decides
+//! - [`rcon`]: the connection to a game server
+//! - [`daemon`]: the wiring, start and stop
+//! - [`text`]: text from outside in log lines
+
 pub mod config;
+pub mod daemon;
+pub mod dispatch;
 pub mod domain;
+pub mod http;
+pub mod intake;
 pub mod ledger;
+pub mod platform;
 pub mod rcon;
+pub mod text;

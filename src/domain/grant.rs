@@ -362,6 +362,14 @@ fn planned(vote: Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -
 }
 
 impl Stage {
+    /// The plan, once there is one.
+    pub fn into_plan(self) -> Option<Box<Plan>> {
+        match self {
+            Stage::Planned(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Stage::Received { .. } => "received",

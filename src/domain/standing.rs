@@ -1,6 +1,8 @@
 //! How a grant stands for those who wait for it: the platform, `votive test-vote`, `votive resolve`.
 
-use super::grant::{AwardState, Grant, Stage};
+use super::grant::{Award, AwardState, Grant, Stage};
+use super::player::PlayerName;
+use super::vote::ServerRef;
 
 /// What an award that is planned waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,12 @@ pub enum Standing {
     Granted,
     /// What is left waits for the player.
     AwaitsPlayer,
-    /// What is left waits for the game server.
-    ServerDown,
-    /// A step may have run.
-    InDoubt,
+    /// What is left waits for the game server of this name.
+    ServerDown(String),
+    /// What is left waits for a game server that is not in `rewards.yaml` any more.
+    ServerGone(ServerRef),
+    /// A step may have run on the game server of this name.
+    InDoubt(String),
     /// The vote, or one of its awards, is refused: why, in words for the owner.
     Refused(String),
     /// The API cannot tell the vote at the moment.
@@ -36,25 +40,24 @@ pub enum Standing {
     Unrecorded,
 }
 
-/// How `grant` stands, with what each of its planned awards waits for.
-pub fn of(grant: &Grant, wait: impl Fn(usize) -> Wait) -> Standing {
+/// How `grant` stands, with the name of its game server and what each of its planned awards waits for.
+pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wait) -> Standing {
     let plan = match &grant.stage {
         Stage::Received { .. } => return Standing::ApiDown,
         Stage::Refused { reason, .. } => return Standing::Refused(reason.clone()),
         Stage::Planned(plan) => plan,
     };
-    let one = |(index, award): (usize, &super::grant::Award)| match &award.state {
+    let standings = plan.awards.iter().map(|award| match &award.state {
         AwardState::Done | AwardState::Closed => Standing::Granted,
         AwardState::Refused { reason, .. } => Standing::Refused(reason.clone()),
-        AwardState::InDoubt { .. } => Standing::InDoubt,
+        AwardState::InDoubt { .. } => Standing::InDoubt(server.to_owned()),
         AwardState::Sending => Standing::Working,
-        AwardState::Planned => match wait(index) {
+        AwardState::Planned => match wait(award, &plan.player) {
             Wait::Turn => Standing::Working,
             Wait::Player => Standing::AwaitsPlayer,
-            Wait::Server => Standing::ServerDown,
+            Wait::Server => Standing::ServerDown(server.to_owned()),
         },
-    };
-    let standings = plan.awards.iter().enumerate().map(one);
+    });
     standings.max_by_key(urgency).unwrap_or(Standing::Granted)
 }
 
@@ -64,8 +67,8 @@ fn urgency(standing: &Standing) -> u8 {
     match standing {
         Standing::Granted | Standing::Recorded => 0,
         Standing::AwaitsPlayer => 1,
-        Standing::ServerDown | Standing::ApiDown | Standing::Unrecorded => 2,
-        Standing::InDoubt => 3,
+        Standing::ServerDown(_) | Standing::ServerGone(_) | Standing::ApiDown | Standing::Unrecorded => 2,
+        Standing::InDoubt(_) => 3,
         Standing::Refused(_) => 4,
         Standing::Working => 5,
     }

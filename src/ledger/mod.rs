@@ -128,6 +128,34 @@ impl Ledger {
         Ok(revision)
     }
 
+    /// Reads the grant of an event, lets `decide` change it, and stores it; again from the start if somebody else
+    /// was faster. Returns the grant as it is stored, with what `decide` gave beside it.
+    ///
+    /// # Errors
+    /// The outer one where the ledger fails, the inner one where `decide` refuses; nothing is stored then.
+    pub async fn update<T, E>(
+        &self,
+        event: &EventKey,
+        decide: impl Fn(Option<&Grant>) -> Result<(Grant, T), E>,
+    ) -> Result<Result<(Grant, T), E>, LedgerError> {
+        loop {
+            let record = self.get(event)?;
+            let revision = record.as_ref().map_or(Revision::NONE, |record| record.revision);
+            let (grant, rest) = match decide(record.as_ref().map(|record| &record.grant)) {
+                Ok(decided) => decided,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if record.is_some_and(|record| record.grant == grant) {
+                return Ok(Ok((grant, rest)));
+            }
+            match self.put(&grant, revision).await {
+                Ok(_) => return Ok(Ok((grant, rest))),
+                Err(LedgerError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// A round trip to the writer, which shows that it is alive.
     ///
     /// # Errors

@@ -43,8 +43,9 @@ pub enum ConnectError {
     /// The login was refused.
     #[error("refuses the password")]
     WrongPassword,
-    /// The connection broke off, or the other side does not speak RCON.
-    #[error("broke off the login: {0}")]
+    /// The connection broke off, or the other side does not speak RCON. Some servers close instead of saying that
+    /// the password is wrong (contract/rcon.md).
+    #[error("breaks off the login, as some servers do when the password is wrong: {0}")]
     Broken(#[from] Broken),
 }
 
@@ -108,11 +109,7 @@ impl Connection {
         let login = Frame::new(id, LOGIN, Bytes::copy_from_slice(password.as_bytes()));
         self.stream.write_all(&login.encode()).await.map_err(Broken::Io)?;
         loop {
-            let answer = match self.next_frame().await {
-                // Some servers close instead of saying that the password is wrong (contract/rcon.md).
-                Err(Broken::Closed) => return Err(ConnectError::WrongPassword),
-                other => other?,
-            };
+            let answer = self.next_frame().await?;
             if answer.id == REFUSED_ID {
                 return Err(ConnectError::WrongPassword);
             }

@@ -1,0 +1,179 @@
+//! The wiring: opens the ledger, starts the parts in the order of the flow, and stops them in a way that loses
+//! nothing.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::time::{interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::dispatch::Dispatch;
+use crate::dispatch::board::Board;
+use crate::http::{admin, server, webhook};
+use crate::intake::Intake;
+use crate::ledger::{Ledger, LedgerError, OpenError};
+use crate::platform::Api;
+
+/// The name of the socket that the command line talks to.
+pub const SOCKET: &str = "votive.sock";
+/// How long the parts may take to stop: a little more than a worker waits for the command on the wire.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why the daemon did not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The ledger cannot be used.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// The ledger failed while running.
+    #[error(
+        "{0}. Votive has stopped so that nothing is issued without a record; see to the disk and start it again. What was delivered meanwhile was answered with 503 and can be delivered again"
+    )]
+    Ledger(#[from] LedgerError),
+    /// The webhook's address cannot be bound.
+    #[error(
+        "{address}: cannot listen there: {error}. Set webhook.listen in rewards.yaml to a free address of this machine"
+    )]
+    Listen {
+        /// Which one.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The control socket cannot be made.
+    #[error("{path}: cannot make the control socket: {error}. Its directory has to belong to the user that Votive runs as, and its path may have at most 107 bytes", path = .path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The client for the API cannot be made.
+    #[error(
+        "cannot make HTTPS connections: {0}. Install the system's certificate authorities (Debian: ca-certificates)"
+    )]
+    Tls(reqwest::Error),
+}
+
+/// Binds the webhook's address.
+///
+/// # Errors
+/// [`DaemonError::Listen`].
+pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
+    let address = config.webhook.listen;
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| DaemonError::Listen { address, error })
+}
+
+/// Runs the daemon on a listener that is bound, until `shutdown`, which also says when it has to stop for other
+/// reasons. Everything that was acknowledged is in the ledger when this returns.
+///
+/// # Errors
+/// [`DaemonError`] where it cannot start or cannot go on.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), DaemonError> {
+    let config = Arc::new(config);
+    let opened = Ledger::open(&config.state_dir)?;
+    if opened.created {
+        tracing::info!("created a new ledger in {}", config.state_dir.display());
+    }
+    let ledger = opened.ledger;
+    let socket = bind_socket(&config.state_dir)?;
+    // The API gets most of the time that the platform waits, so that a slow one is told from a slow game server.
+    let api = Api::new(
+        &config.gamemonitoring.api_url,
+        config.webhook.answer_within.mul_f64(0.75),
+    )
+    .map_err(DaemonError::Tls)?;
+
+    let (board, tasks) = (Board::default(), TaskTracker::new());
+    let dispatch = Dispatch::start(&config, &ledger, &board, &shutdown, &tasks);
+    let intake = Arc::new(Intake::new(
+        Arc::clone(&config),
+        ledger.clone(),
+        api,
+        board,
+        dispatch,
+        shutdown.clone(),
+        tasks.clone(),
+    ));
+    intake.resume().await?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("listening on http://{address}{}", config.webhook.path);
+    }
+    let (webhook_config, webhook_intake) = (Arc::clone(&config), Arc::clone(&intake));
+    tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
+        webhook::handle(request, Arc::clone(&webhook_config), Arc::clone(&webhook_intake))
+    }));
+    tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
+        admin::handle(request, Arc::clone(&config), Arc::clone(&intake))
+    }));
+    notify(&[NotifyState::Ready]);
+    let watchdog = tokio::spawn(feed_watchdog(ledger.clone()));
+
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = ledger.failed() => shutdown.cancel(),
+    }
+    tracing::info!("stopping");
+    notify(&[NotifyState::Stopping]);
+    watchdog.abort();
+    tasks.close();
+    if timeout(DRAIN, tasks.wait()).await.is_err() {
+        tracing::warn!("stopping without waiting any longer; what was on its way will be in doubt");
+    }
+    // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
+    Ok(ledger.ping().await?)
+}
+
+/// Where the control socket is: in systemd's runtime directory, or beside the ledger.
+fn bind_socket(state_dir: &Path) -> Result<UnixListener, DaemonError> {
+    let directory = std::env::var_os("RUNTIME_DIRECTORY").map_or_else(|| state_dir.to_owned(), PathBuf::from);
+    let path = directory.join(SOCKET);
+    let bind = || {
+        match std::fs::remove_file(&path) {
+            // The ledger is ours alone, so a socket that is there was left by a process that is gone.
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
+        Ok(listener)
+    };
+    bind().map_err(|error| DaemonError::Socket {
+        path: path.clone(),
+        error,
+    })
+}
+
+/// Tells systemd that Votive lives, as long as the ledger's writer answers. Ends where nobody wants to know.
+async fn feed_watchdog(ledger: Ledger) {
+    let Some(period) = sd_notify::watchdog_enabled() else {
+        return;
+    };
+    let mut ticks = interval(period / 2);
+    loop {
+        ticks.tick().await;
+        if ledger.ping().await.is_ok() {
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// Without a service manager there is nobody to tell, and with a broken one nothing to be done.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!("the service manager cannot be told: {error}");
+    }
+}

@@ -1,0 +1,326 @@
+//! The worker of one game server: takes the step whose turn it is, records the intent, sends it, records the
+//! outcome. All that it knows beyond the ledger can be lost at any moment.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::board::Board;
+use super::link::{Link, Lost};
+use super::outcome;
+use super::pace::Pace;
+use super::queue::{Job, Place, Queue};
+use super::story;
+use crate::config::{Config, GameServer};
+use crate::domain::event::EventKey;
+use crate::domain::grant::{Award, AwardFact, AwardState, Fact, Grant, Step};
+use crate::domain::plan::Plan;
+use crate::domain::player::PlayerName;
+use crate::domain::presence::Presence;
+use crate::domain::standing::{self, Wait};
+use crate::ledger::{Ledger, LedgerError};
+use crate::rcon::Outcome;
+
+/// How long an optional step may stay unanswered: it only announces something (contract/rcon.md).
+const OPTIONAL_SILENCE: Duration = Duration::from_secs(1);
+/// How long a shutdown waits for the command on the wire.
+const DRAIN: Duration = Duration::from_secs(9);
+/// Players are looked for often until the youngest wait is this old.
+const LONG_WAIT: Duration = Duration::from_secs(60 * 60);
+/// How often they are looked for after that.
+const SLOW_POLL: Duration = Duration::from_secs(60);
+
+pub(super) struct Worker {
+    config: Arc<Config>,
+    ledger: Ledger,
+    board: Board,
+    inbox: mpsc::UnboundedReceiver<EventKey>,
+    shutdown: CancellationToken,
+    queue: Queue,
+    pace: Pace,
+    link: Link,
+    /// When the game server was last asked who is online.
+    listed: Option<Instant>,
+    /// Events whose standing somebody follows.
+    watched: HashSet<EventKey>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        config: Arc<Config>,
+        ledger: Ledger,
+        board: Board,
+        inbox: mpsc::UnboundedReceiver<EventKey>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Worker {
+            config,
+            ledger,
+            board,
+            inbox,
+            shutdown,
+            queue: Queue::default(),
+            pace: Pace::default(),
+            link: Link::default(),
+            listed: None,
+            watched: HashSet::new(),
+        }
+    }
+
+    /// Works until the shutdown, or until the ledger fails: the daemon learns of that from the ledger itself.
+    pub(super) async fn run(mut self) {
+        while !self.shutdown.is_cancelled() {
+            if self.turn().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), LedgerError> {
+        while let Ok(event) = self.inbox.try_recv() {
+            self.look_at(&event)?;
+        }
+        let now = Instant::now();
+        match self.queue.next().cloned() {
+            None => match self.poll_at() {
+                Some(at) if at <= now => self.queue.ask_again(),
+                at => self.wait_until(at).await?,
+            },
+            Some(job) => match self.link.retry_at() {
+                Some(at) => self.wait_until(Some(at)).await?,
+                None => self.perform(job).await?,
+            },
+        }
+        Ok(())
+    }
+
+    /// When to look again for players who are away.
+    fn poll_at(&self) -> Option<Instant> {
+        let often = self.queue.youngest_wait()?.elapsed() < LONG_WAIT;
+        let every = self.config.players.poll_every;
+        let every = if often { every } else { every.max(SLOW_POLL) };
+        Some(self.listed.map_or_else(Instant::now, |listed| listed + every))
+    }
+
+    /// Waits for a moment, for news, or for the shutdown, whichever comes first.
+    async fn wait_until(&mut self, at: Option<Instant>) -> Result<(), LedgerError> {
+        let moment = async {
+            match at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = moment => Ok(()),
+            () = self.shutdown.cancelled() => Ok(()),
+            Some(event) = self.inbox.recv() => self.look_at(&event),
+        }
+    }
+
+    /// Lines up what a grant has to have done, and publishes how it stands.
+    fn look_at(&mut self, event: &EventKey) -> Result<(), LedgerError> {
+        if let Some(record) = self.ledger.get(event)? {
+            if let Some(plan) = record.grant.plan() {
+                for (index, award) in plan.awards.iter().enumerate() {
+                    self.line_up(event, plan, index, award);
+                }
+            }
+            if self.board.is_followed(event) {
+                self.watched.insert(event.clone());
+            }
+            self.publish(&record.grant);
+        }
+        Ok(())
+    }
+
+    fn line_up(&mut self, event: &EventKey, plan: &Plan, index: usize, award: &Award) {
+        if let (AwardState::Planned, Some(step)) = (&award.state, award.next_step()) {
+            let place = Place {
+                order: plan.order,
+                event: event.clone(),
+                award: index,
+            };
+            let job = Job {
+                place,
+                player: plan.player.clone(),
+                needs_player: step.needs_player,
+            };
+            self.queue.push(job, Instant::now());
+        }
+    }
+
+    /// Brings the job whose turn it is one step further, if nothing is in the way.
+    async fn perform(&mut self, job: Job) -> Result<(), LedgerError> {
+        let config = Arc::clone(&self.config);
+        let record = self.ledger.get(&job.place.event)?;
+        let plan = record.as_ref().and_then(|record| record.grant.plan());
+        let Some(server) = plan.and_then(|plan| config.server(&plan.vote.server)) else {
+            self.queue.remove(&job);
+            return Ok(());
+        };
+        let paced = self.pace.next_at(Instant::now(), server.pace);
+        if paced > Instant::now() {
+            return self.wait_until(Some(paced)).await;
+        }
+        let shutdown = self.shutdown.clone();
+        let ready = tokio::select! {
+            ready = self.make_ready(server, &job) => ready,
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        match ready {
+            Ok(true) => self.issue(&job, server).await,
+            // The server is down or the player is away.
+            Ok(false) | Err(Lost) => self.publish_watched(),
+        }
+    }
+
+    /// Sees to it that the server is there and answers, and the player is there if the step needs one.
+    async fn make_ready(&mut self, server: &GameServer, job: &Job) -> Result<bool, Lost> {
+        self.link.open(server).await?;
+        if !job.needs_player && self.link.is_fresh() {
+            return Ok(true);
+        }
+        self.listed = Some(Instant::now());
+        let online = self.link.list(server).await?;
+        let presence = online
+            .as_ref()
+            .map_or(Presence::Unknown, |online| online.of(&job.player));
+        let mut awaited = online.map_or_else(Vec::new, |online| self.queue.seen(&online));
+        let there = match presence {
+            _ if !job.needs_player => true,
+            Presence::Online => true,
+            Presence::Offline => false,
+            Presence::Unknown => self.link.is_there(server, &job.player).await?,
+        };
+        if !there {
+            awaited.extend(self.queue.away(&job.player));
+        }
+        for Job { place, player, .. } in awaited {
+            tracing::info!(event = %place.event, %player, server = %server.name, "waiting for the player");
+        }
+        Ok(there)
+    }
+
+    /// Records the intent of an award's next step, sends it and records the outcome; and goes on with the steps
+    /// after it while they are ready, each intent in one commit with the outcome before it.
+    async fn issue(&mut self, job: &Job, server: &GameServer) -> Result<(), LedgerError> {
+        let (event, index) = (&job.place.event, job.place.award);
+        let mut intent = self.record(event, index, AwardFact::Intent, false).await?;
+        while let Some(award) = intent.as_ref().and_then(|grant| sending(grant, index)) {
+            // An award that is being sent has a step to send.
+            let Some(step) = award.next_step() else { break };
+            let outcome = self.send(step, server).await;
+            let fact = outcome::fact(outcome, award, step, &job.player, server);
+            let more = self.link.is_fresh()
+                && self.pace.next_at(Instant::now(), server.pace) <= Instant::now()
+                && !self.shutdown.is_cancelled();
+            story::step_ended(event, &job.player, server, award, step, &fact);
+            intent = self.record(event, index, fact, more).await?;
+        }
+        self.queue.remove(job);
+        if let Some(record) = self.ledger.get(event)? {
+            if let Some(plan) = record.grant.plan() {
+                let award = &plan.awards[index];
+                self.line_up(event, plan, index, award);
+                story::award_stands(event, plan, award, server);
+            }
+            self.publish(&record.grant);
+        }
+        Ok(())
+    }
+
+    /// Makes a fact durable, and with it the intent of the step that follows, if there may be `more` and it needs
+    /// nobody online. `None` where the fact does not fit any more: somebody else was faster.
+    async fn record(
+        &self,
+        event: &EventKey,
+        index: usize,
+        fact: AwardFact,
+        more: bool,
+    ) -> Result<Option<Grant>, LedgerError> {
+        let now = Timestamp::now();
+        let decide = |grant: Option<&Grant>| {
+            let grant = grant.ok_or(())?;
+            let (grant, _) = grant.apply(Fact::Award(index, fact.clone()), now).map_err(drop)?;
+            let next = grant.plan().and_then(|plan| plan.awards.get(index));
+            let ready = next.is_some_and(|award| {
+                award.state == AwardState::Planned && award.next_step().is_some_and(|step| !step.needs_player)
+            });
+            if more && ready {
+                let (grant, _) = grant
+                    .apply(Fact::Award(index, AwardFact::Intent), now)
+                    .map_err(drop)?;
+                return Ok((grant, ()));
+            }
+            Ok((grant, ()))
+        };
+        let stored = self.ledger.update(event, decide).await?;
+        Ok(stored
+            .map(|(grant, ())| grant)
+            .map_err(|()| tracing::debug!(%event, "was changed by somebody else"))
+            .ok())
+    }
+
+    /// Sends a step whose intent is durable. A shutdown gives the game a last while to answer.
+    async fn send(&mut self, step: &Step, server: &GameServer) -> Option<Outcome> {
+        let limit = server.timeouts.command;
+        let limit = if step.optional {
+            limit.min(OPTIONAL_SILENCE)
+        } else {
+            limit
+        };
+        self.pace.sent(Instant::now());
+        let shutdown = self.shutdown.clone();
+        let drained = async {
+            shutdown.cancelled().await;
+            sleep(DRAIN).await;
+        };
+        tokio::select! {
+            outcome = self.link.send(&step.command, limit, step.optional) => Some(outcome),
+            () = drained => None,
+        }
+    }
+
+    /// Publishes how every event stands here that somebody follows.
+    fn publish_watched(&mut self) -> Result<(), LedgerError> {
+        self.watched.retain(|event| self.board.is_followed(event));
+        for event in &self.watched {
+            if let Some(record) = self.ledger.get(event)? {
+                self.publish(&record.grant);
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&self, grant: &Grant) {
+        let wait = |award: &Award, player: &PlayerName| {
+            let needs_player = award.next_step().is_some_and(|step| step.needs_player);
+            if self.link.retry_at().is_some() {
+                Wait::Server
+            } else if needs_player && self.queue.is_away(player) {
+                Wait::Player
+            } else {
+                Wait::Turn
+            }
+        };
+        let server = grant
+            .plan()
+            .and_then(|plan| self.config.server(&plan.vote.server));
+        let name = server.map_or("", |server| &server.name);
+        self.board.publish(&grant.event, standing::of(grant, name, wait));
+    }
+}
+
+/// The award, if the intent of its next step is recorded.
+fn sending(grant: &Grant, index: usize) -> Option<&Award> {
+    grant
+        .plan()?
+        .awards
+        .get(index)
+        .filter(|award| award.state == AwardState::Sending)
+}

@@ -1,0 +1,144 @@
+//! What the command line asks of the running daemon, over a Unix socket: HTTP with JSON bodies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::server::{Answer, read_body, sentence, without_body};
+use crate::config::Config;
+use crate::domain::event::EventKey;
+use crate::domain::player::PlayerName;
+use crate::domain::standing::Standing;
+use crate::intake::{Intake, NotSettled};
+
+/// Where a [`TestVote`] goes.
+pub const TEST_VOTE_PATH: &str = "/v1/test-vote";
+/// Where a [`Resolve`] goes.
+pub const RESOLVE_PATH: &str = "/v1/resolve";
+/// How long a test vote may take until the answer says how far it has come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks for a grant as if a player had voted.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestVote {
+    /// The player's name.
+    pub player: String,
+    /// The game server's name in `rewards.yaml`.
+    pub server: String,
+}
+
+/// Settles what is in doubt about an event.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolve {
+    /// The vote's id.
+    pub event_id: String,
+    /// Whether the command ran.
+    pub ran: bool,
+}
+
+/// Answers one request of the command line with a sentence for the operator; any status but 200 means that it did
+/// not come to what was asked.
+pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc<Intake>) -> Answer {
+    let (path, method) = (request.uri().path().to_owned(), request.method().clone());
+    let body = match read_body(request.into_body()).await {
+        Ok(body) => body,
+        Err(why) => return without_body(why),
+    };
+    let done = match (method, path.as_str()) {
+        (Method::POST, TEST_VOTE_PATH) => match serde_json::from_slice(&body) {
+            Ok(vote) => test_vote(&vote, &config, &intake).await,
+            Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+        },
+        (Method::POST, RESOLVE_PATH) => match serde_json::from_slice(&body) {
+            Ok(doubt) => resolve(&doubt, &intake).await,
+            Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+        },
+        _ => Err((
+            StatusCode::NOT_FOUND,
+            "This Votive does not know that request; are both of one version?".to_owned(),
+        )),
+    };
+    match done {
+        Ok(text) => sentence(StatusCode::OK, text),
+        Err((status, text)) => sentence(status, text),
+    }
+}
+
+async fn test_vote(
+    vote: &TestVote,
+    config: &Config,
+    intake: &Intake,
+) -> Result<String, (StatusCode, String)> {
+    let Some(server) = config.servers.iter().find(|server| server.name == vote.server) else {
+        let names: Vec<&str> = config.servers.iter().map(|server| server.name.as_str()).collect();
+        let text = format!(
+            "rewards.yaml has no server of that name; it has: {}.",
+            names.join(", ")
+        );
+        return Err((StatusCode::NOT_FOUND, text));
+    };
+    PlayerName::parse(&vote.player, config.players.bedrock_prefix).map_err(|why| {
+        (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("That is no player's name: {why}."),
+        )
+    })?;
+    let (event, standing) = intake
+        .test_vote(&vote.player, &server.name, Instant::now() + PATIENCE)
+        .await
+        .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    tell(&event, &server.name, standing)
+}
+
+fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (StatusCode, String)> {
+    let text = match standing {
+        Standing::Granted => format!("Granted on {server}. Event {event}."),
+        Standing::AwaitsPlayer => {
+            format!("Recorded: what is left waits for the player to come online on {server}. Event {event}.")
+        }
+        Standing::ServerDown(_) => {
+            format!("Recorded: {server} is down, and the reward waits until it is back. Event {event}.")
+        }
+        Standing::Working | Standing::Recorded => {
+            format!("Recorded, and {server} is still at it. Event {event}.")
+        }
+        Standing::InDoubt(_) => {
+            return Err((
+                StatusCode::CONFLICT,
+                format!(
+                    "In doubt: it is not known whether a command ran on {server}. Look there, then: votive resolve {event} --ran, or --not-run."
+                ),
+            ));
+        }
+        Standing::Refused(reason) => return Err((StatusCode::UNPROCESSABLE_ENTITY, reason)),
+        Standing::ApiDown | Standing::ServerGone(_) | Standing::Unrecorded => {
+            return Err((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Votive is stopping or cannot record at the moment; nothing was issued.".to_owned(),
+            ));
+        }
+    };
+    Ok(text)
+}
+
+async fn resolve(doubt: &Resolve, intake: &Intake) -> Result<String, (StatusCode, String)> {
+    match intake.settle_doubt(&doubt.event_id, doubt.ran).await {
+        Ok(rewards) => {
+            let how = if doubt.ran {
+                "its command counts as run, and the rest follows"
+            } else {
+                "its command is sent again"
+            };
+            Ok(format!("Settled {}: {how}.", rewards.join(", ")))
+        }
+        Err(why @ NotSettled::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
+        Err(why @ NotSettled::NothingInDoubt(_)) => Err((StatusCode::CONFLICT, why.to_string())),
+        Err(why @ NotSettled::Ledger(_)) => Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string())),
+    }
+}

@@ -1,0 +1,5 @@
+//! HTTP/1 in: the limits of the edge, the webhook, and what the command line asks over a Unix socket.
+
+pub mod admin;
+pub mod server;
+pub mod webhook;

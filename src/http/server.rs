@@ -1,0 +1,183 @@
+//! Serves connections within limits: hostile, slow and broken clients cost a bounded amount of memory and time.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// The most bytes of a request's body; a delivery has about two hundred.
+pub const LONGEST_BODY: usize = 16 * 1024;
+/// The most bytes of a request's head, and of what is read ahead.
+const LONGEST_HEAD: usize = 16 * 1024;
+/// The most headers of a request.
+const MOST_HEADERS: usize = 64;
+/// How long a client may take to send a head, also on a connection that is kept for the next request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections at the same time; more wait at the door of the system.
+const MOST_CONNECTIONS: usize = 256;
+/// How long to wait after the system refused to hand out a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+/// How long a shutdown waits for answers that are being written.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// An answer, whole.
+pub type Answer = Response<Full<Bytes>>;
+
+/// Something that connections come from.
+pub trait Listener {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits for the next connection.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    async fn next(&self) -> io::Result<Self::Stream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = tokio::net::UnixStream;
+
+    async fn next(&self) -> io::Result<Self::Stream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+/// Answers every request with `handler` until the shutdown, then lets the answers under way be written.
+pub async fn serve<H, F>(listener: impl Listener, shutdown: CancellationToken, handler: H)
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MOST_HEADERS)
+        .max_buf_size(LONGEST_HEAD);
+    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let next = async {
+            // The semaphore is never closed.
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
+            (permit, listener.next().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
+            () = shutdown.cancelled() => break,
+        };
+        match accepted {
+            Ok(stream) => {
+                let handler = handler.clone();
+                let service = service_fn(move |request| {
+                    let answer = handler(request);
+                    async { Ok::<_, Infallible>(answer.await) }
+                });
+                let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(async move {
+                    // A client that breaks off, stalls or talks nonsense is its own problem.
+                    connection
+                        .await
+                        .unwrap_or_else(|error| tracing::debug!("a connection ended: {error}"));
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("cannot accept a connection, trying again: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some clients did not take their answers in time");
+    }
+}
+
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoBody {
+    /// It is, or says that it is, longer than [`LONGEST_BODY`].
+    TooLong,
+    /// It did not come in time.
+    TooSlow,
+    /// It broke off.
+    Broken,
+}
+
+/// Reads a request's body. One that says that it is too long is not read at all.
+///
+/// # Errors
+/// [`NoBody`].
+pub async fn read_body(body: Incoming) -> Result<Bytes, NoBody> {
+    if body.size_hint().lower() > LONGEST_BODY as u64 {
+        return Err(NoBody::TooLong);
+    }
+    match timeout(BODY_TIMEOUT, Limited::new(body, LONGEST_BODY).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(NoBody::TooLong),
+        Ok(Err(_)) => Err(NoBody::Broken),
+        Err(_) => Err(NoBody::TooSlow),
+    }
+}
+
+/// An answer of one plain sentence; 204 has none.
+pub fn sentence(status: StatusCode, text: impl Into<String>) -> Answer {
+    let text = if status == StatusCode::NO_CONTENT {
+        String::new()
+    } else {
+        text.into() + "\n"
+    };
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    *answer.status_mut() = status;
+    if status != StatusCode::NO_CONTENT {
+        answer.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+    }
+    answer
+}
+
+/// The answer to a request whose body is not there. The rest of it is not worth waiting for.
+pub fn without_body(why: NoBody) -> Answer {
+    let mut answer = match why {
+        NoBody::TooLong => sentence(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is larger than 16 KiB; this is not a delivery of GAMEMONITORING.",
+        ),
+        NoBody::TooSlow => sentence(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body did not arrive in time; deliver again.",
+        ),
+        NoBody::Broken => sentence(StatusCode::BAD_REQUEST, "The body broke off; deliver again."),
+    };
+    answer
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}

@@ -1,0 +1,144 @@
+//! The webhook: verifies a delivery, hands it on, and tells the platform how it stands. The order of the checks is
+//! that of the design's table of answers.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use tokio::time::Instant;
+
+use super::server::{Answer, read_body, sentence, without_body};
+use crate::config::Config;
+use crate::domain::event::{Delivery, Envelope, OWN_TYPES, SERVER_VOTE};
+use crate::domain::signature;
+use crate::domain::standing::Standing;
+use crate::intake::Intake;
+use crate::text::Outside;
+
+/// Says `ok` to whoever watches whether Votive runs.
+pub const HEALTH_PATH: &str = "/healthz";
+
+/// Answers one request on the webhook's listener.
+pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc<Intake>) -> Answer {
+    // The head has just been read.
+    let deadline = Instant::now() + config.webhook.answer_within;
+    let path = request.uri().path();
+    if path == HEALTH_PATH {
+        return match *request.method() {
+            Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
+            _ => wrong_method("GET"),
+        };
+    }
+    if path != config.webhook.path {
+        return sentence(
+            StatusCode::NOT_FOUND,
+            "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.",
+        );
+    }
+    if request.method() != Method::POST {
+        return wrong_method("POST");
+    }
+    let body = match read_body(request.into_body()).await {
+        Ok(body) => body,
+        Err(why) => return without_body(why),
+    };
+    let delivery = match verify(&body, &config) {
+        Ok(delivery) => delivery,
+        Err(answer) => return answer,
+    };
+    let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
+    if delivery.is_test {
+        tracing::info!(%event, %event_type, "test delivery: the signature is good");
+        return sentence(StatusCode::NO_CONTENT, "");
+    }
+    if delivery.key.event_type.starts_with(OWN_TYPES) {
+        tracing::warn!(%event, %event_type, "refused a delivery of a type that only Votive itself uses");
+        return sentence(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Event types that begin with votive. are not for the webhook.",
+        );
+    }
+    if delivery.key.event_type != SERVER_VOTE {
+        tracing::info!(%event, %event_type, "nothing is rewarded for this type of event");
+        return sentence(StatusCode::NO_CONTENT, "");
+    }
+    let standing = intake.deliver(event, deadline).await;
+    tracing::debug!(%event, ?standing, "delivery answered");
+    answer(&delivery, standing)
+}
+
+fn verify(body: &[u8], config: &Config) -> Result<Delivery, Answer> {
+    let bad_request = |why: String| {
+        tracing::warn!("a delivery was refused: {why}");
+        sentence(StatusCode::BAD_REQUEST, why)
+    };
+    let envelope = Envelope::parse(body).map_err(|why| bad_request(why.to_string()))?;
+    let message = envelope.message();
+    let good = envelope.signature().is_some_and(|signature| {
+        let tokens = &config.gamemonitoring.signing_tokens;
+        tokens
+            .iter()
+            .any(|token| signature::verify(token.expose(), &message, signature))
+    });
+    if !good {
+        tracing::warn!("a delivery was refused: its signature is wrong or missing");
+        return Err(sentence(
+            StatusCode::UNAUTHORIZED,
+            "The signature is wrong. Compare the signing token in Votive with the one in the project's settings.",
+        ));
+    }
+    envelope.delivery().map_err(|why| bad_request(why.to_string()))
+}
+
+fn wrong_method(allowed: &'static str) -> Answer {
+    let mut answer = sentence(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("Only {allowed} is answered here."),
+    );
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+/// What the platform is told about a grant. Shown to the project's owner in the platform's interface.
+fn answer(delivery: &Delivery, standing: Standing) -> Answer {
+    let event = &delivery.key;
+    match standing {
+        Standing::Granted | Standing::Recorded | Standing::AwaitsPlayer => {
+            sentence(StatusCode::NO_CONTENT, "")
+        }
+        Standing::ServerDown(server) => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "{server} is down. The reward is recorded and will be given when it is back; no redelivery needed."
+            ),
+        ),
+        Standing::ServerGone(server) => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "No server in rewards.yaml has the {server} any more. The reward is recorded; add the server again and restart Votive."
+            ),
+        ),
+        Standing::InDoubt(server) => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "It is not known whether a command ran on {server}. Look there, then run on Votive's machine: votive resolve {event} --ran, or --not-run."
+            ),
+        ),
+        Standing::Working => sentence(
+            StatusCode::GATEWAY_TIMEOUT,
+            "The reward is still being issued. It is recorded and goes on; no redelivery needed.",
+        ),
+        Standing::ApiDown => sentence(
+            StatusCode::BAD_GATEWAY,
+            "The API of GAMEMONITORING could not tell this vote. The event is recorded and Votive asks again; no redelivery needed.",
+        ),
+        Standing::Refused(reason) => sentence(StatusCode::UNPROCESSABLE_ENTITY, reason),
+        Standing::Unrecorded => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Votive is stopping or cannot record at the moment. Nothing was issued; deliver again in a minute.",
+        ),
+    }
+}

@@ -1,0 +1,114 @@
+//! The platform's API: one vote (contract/gamemonitoring.md).
+
+use std::time::Duration;
+
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+
+use crate::domain::event::EventKey;
+use crate::domain::vote::{self, NotAVote, Vote};
+
+/// The most bytes of an answer; a vote has a few hundred.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// A client of the platform's API.
+#[derive(Clone, Debug)]
+pub struct Api {
+    client: Client,
+    base: Url,
+}
+
+/// Why there is no vote. The texts name no address.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum FetchError {
+    /// 404: perhaps the vote has not reached the API's replica yet.
+    #[error("the API knows no such vote")]
+    NotFound,
+    /// Anything that may be better later.
+    #[error("{0}")]
+    Temporary(String),
+    /// The API told another vote.
+    #[error("{0}")]
+    Mismatch(&'static str),
+}
+
+impl Api {
+    /// A client for the API at `base`, which gives up on an answer after `limit`. It follows no redirects and uses no
+    /// proxy.
+    ///
+    /// # Errors
+    /// Where the system has no certificate authorities to trust.
+    pub fn new(base: &Url, limit: Duration) -> Result<Self, reqwest::Error> {
+        // Fails only where it was done before.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .timeout(limit)
+            .user_agent(concat!("votive/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Api {
+            client,
+            base: base.clone(),
+        })
+    }
+
+    /// Asks for the vote of an event. The id was checked, so it is one segment of the path.
+    ///
+    /// # Errors
+    /// [`FetchError`]; no reward may be issued then.
+    pub async fn vote(&self, event: &EventKey) -> Result<Vote, FetchError> {
+        let url = format!(
+            "{}/votes/{}",
+            self.base.as_str().trim_end_matches('/'),
+            event.event_id
+        );
+        let response = self.client.get(url).send().await.map_err(temporary)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(FetchError::NotFound),
+            status => {
+                return Err(FetchError::Temporary(format!(
+                    "the API answered {}",
+                    status.as_u16()
+                )));
+            }
+        }
+        let body = read_body(response).await?;
+        vote::read(&body, event).map_err(|why| match why {
+            NotAVote::Nonsense(_) => FetchError::Temporary(why.to_string()),
+            NotAVote::Mismatch(why) => FetchError::Mismatch(why),
+        })
+    }
+}
+
+async fn read_body(mut response: Response) -> Result<Vec<u8>, FetchError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(temporary)? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(FetchError::Temporary(
+                "the API answered with more than 64 KiB".to_owned(),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn temporary(error: reqwest::Error) -> FetchError {
+    let what = if error.is_timeout() {
+        "the API did not answer in time"
+    } else if error.is_connect() {
+        "the API cannot be reached"
+    } else {
+        "the API's answer broke off"
+    };
+    // The causes are the system's words; the address, which may hold a secret, is left out.
+    let mut text = what.to_owned();
+    let error = error.without_url();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    FetchError::Temporary(text)
+}

@@ -1,0 +1,38 @@
+//! Text from outside, made fit for a log line.
+
+use std::fmt::{self, Write};
+
+/// The most characters of outside text in one line.
+const LONGEST: usize = 200;
+
+/// Shows text from outside with its control characters escaped, cut to a length that a log line bears: it can
+/// neither forge a line nor flood one.
+#[derive(Clone, Copy, Debug)]
+pub struct Outside<'a>(pub &'a str);
+
+impl fmt::Display for Outside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        let mut chars = self.0.chars();
+        for c in chars.by_ref().take(LONGEST) {
+            write!(f, "{}", c.escape_debug())?;
+        }
+        f.write_str(if chars.next().is_some() { "…\"" } else { "\"" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_of_bounded_length() {
+        assert_eq!(Outside("Стив").to_string(), "\"Стив\"");
+        assert_eq!(Outside("a\nb\u{1b}[31m\"").to_string(), r#""a\nb\u{1b}[31m\"""#);
+        assert_eq!(Outside("\u{202e}x").to_string(), "\"\\u{202e}x\"");
+        assert_eq!(
+            Outside(&"a".repeat(1000)).to_string().chars().count(),
+            LONGEST + 3
+        );
+    }
+}
