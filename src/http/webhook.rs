@@ -45,7 +45,10 @@ pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc
     };
     let delivery = match verify(&body, &config) {
         Ok(delivery) => delivery,
-        Err(answer) => return answer,
+        Err((status, why)) => {
+            tracing::warn!("a delivery was refused: {why}");
+            return sentence(status, why);
+        }
     };
     let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
     if delivery.is_test {
@@ -68,12 +71,8 @@ pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc
     answer(&delivery, standing)
 }
 
-fn verify(body: &[u8], config: &Config) -> Result<Delivery, Answer> {
-    let bad_request = |why: String| {
-        tracing::warn!("a delivery was refused: {why}");
-        sentence(StatusCode::BAD_REQUEST, why)
-    };
-    let envelope = Envelope::parse(body).map_err(|why| bad_request(why.to_string()))?;
+fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)> {
+    let envelope = Envelope::parse(body).map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))?;
     let message = envelope.message();
     let good = envelope.signature().is_some_and(|signature| {
         let tokens = &config.gamemonitoring.signing_tokens;
@@ -82,13 +81,12 @@ fn verify(body: &[u8], config: &Config) -> Result<Delivery, Answer> {
             .any(|token| signature::verify(token.expose(), &message, signature))
     });
     if !good {
-        tracing::warn!("a delivery was refused: its signature is wrong or missing");
-        return Err(sentence(
-            StatusCode::UNAUTHORIZED,
-            "The signature is wrong. Compare the signing token in Votive with the one in the project's settings.",
-        ));
+        let why = "The signature is wrong or missing. Compare Votive's signing token with the one in the project's settings.";
+        return Err((StatusCode::UNAUTHORIZED, why.to_owned()));
     }
-    envelope.delivery().map_err(|why| bad_request(why.to_string()))
+    envelope
+        .delivery()
+        .map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
 }
 
 fn wrong_method(allowed: &'static str) -> Answer {
