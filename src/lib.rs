@@ -4,6 +4,8 @@
 //!
 //! - [`domain`]: what is decided, as pure functions
 //! - [`config`]: `rewards.yaml` becomes a valid `Config`
+//! - [`sim`]: a simulated platform and game server, for the demo and the tests
 pub mod config;
 pub mod domain;
 pub mod rcon;
+pub mod sim;

@@ -1,0 +1,6 @@
+//! The outside world, simulated over real sockets: for `votive demo` and for the tests.
+//!
+//! - [`game`]: a Minecraft server with RCON, as faithful as `contract/rcon.md` allows, and with the faults that real
+//!   ones have
+
+pub mod game;
