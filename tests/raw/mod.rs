@@ -1,5 +1,6 @@
 //! A bare RCON connection for tests: writes what it is told, reads what comes.
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(dead_code)] // every test file uses a part of it
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -17,7 +17,7 @@ pub(super) fn run(world: &mut World, command: &str) -> String {
     let command = command.strip_prefix('/').unwrap_or(command);
     let said = match world.style {
         Style::Old112 => old::run(world, command),
-        _ => dispatch(world, command, None),
+        _ => dispatch(world, Reader::new(command), None),
     };
     let messages = match said {
         Ok(messages) | Err(Refusal::Syntax(messages)) => messages,
@@ -26,10 +26,9 @@ pub(super) fn run(world: &mut World, command: &str) -> String {
     world.style.join(&messages)
 }
 
-/// Runs a command as `executor`, or as the console.
-pub(super) fn dispatch(world: &mut World, command: &str, executor: Option<&str>) -> Said {
-    let mut reader = Reader::new(command);
-    let (_, word) = reader.word()?;
+/// Runs the command that begins where the reader stands as `executor`, or as the console.
+fn dispatch(world: &mut World, mut reader: Reader<'_>, executor: Option<&str>) -> Said {
+    let (start, word) = reader.word()?;
     if let Some(said) = plugins::run(world, word, &mut reader) {
         return said;
     }
@@ -56,8 +55,19 @@ pub(super) fn dispatch(world: &mut World, command: &str, executor: Option<&str>)
         "op" => act.op(),
         "whitelist" => act.whitelist(),
         "longreply" => act.long_reply(),
-        _ => Err(act.reader.unknown(0)),
+        _ if start == 0 => Err(act.reader.unknown(0)),
+        _ => Err(act.reader.wrong(start, "Incorrect argument for command")),
     }
+}
+
+/// What is left of an `execute`, for one executor.
+fn fork(world: &mut World, reader: Reader<'_>, executor: Option<&str>) -> Said {
+    let mut act = Act {
+        world,
+        reader,
+        executor,
+    };
+    act.execute()
 }
 
 /// One command at work.
@@ -208,41 +218,42 @@ impl Act<'_> {
     fn execute(&mut self) -> Said {
         let word = self.reader.keyword(&["if", "unless", "as", "run"])?;
         if word == "run" {
-            let inner = self.reader.rest()?;
-            return dispatch(self.world, inner, self.executor);
+            return dispatch(self.world, self.reader.clone(), self.executor);
         }
         if word != "as" {
             self.reader.keyword(&["entity"])?;
         }
         let target = self.reader.target()?;
         let keys = self.online(&target);
-        let passed = match word {
-            "if" => !keys.is_empty(),
-            _ => keys.is_empty(),
+        let executors: Vec<Option<&str>> = match word {
+            "as" => keys.iter().map(|key| Some(key.as_str())).collect(),
+            // A test that passes goes on as whoever asked.
+            _ if (word == "if") != keys.is_empty() => vec![self.executor],
+            _ => Vec::new(),
         };
         if word != "as" && self.reader.is_done() {
-            return match (word, passed) {
-                ("if", true) => say(format!("Test passed, count: {}", keys.len())),
-                (_, true) => say("Test passed"),
-                _ => Err(Refusal::failed("Test failed")),
+            return match (word, executors.is_empty()) {
+                (_, true) => Err(Refusal::failed("Test failed")),
+                ("if", _) => say(format!("Test passed, count: {}", keys.len())),
+                _ => say("Test passed"),
             };
         }
-        let at = self.reader.at();
-        if word != "as" {
-            return if passed { self.execute() } else { Ok(Vec::new()) };
+        if executors.is_empty() {
+            // Nothing runs, but the whole command has been parsed by then.
+            let said = fork(&mut self.world.clone(), self.reader.clone(), None);
+            return if let Err(Refusal::Syntax(_)) = said {
+                said
+            } else {
+                Ok(Vec::new())
+            };
         }
         let mut said = Vec::new();
-        for key in &keys {
-            let mut forked = Act {
-                world: &mut *self.world,
-                reader: self.reader.from(at),
-                executor: Some(key),
-            };
-            match forked.execute() {
+        for executor in executors {
+            match fork(self.world, self.reader.clone(), executor) {
                 Ok(messages) => said.extend(messages),
-                // Errors of a command that was forked are swallowed; those of its syntax come before that.
+                // Errors of a command that was forked are swallowed.
                 Err(Refusal::Failed(_)) => (),
-                Err(syntax) => return Err(syntax),
+                syntax => return syntax,
             }
         }
         Ok(said)

@@ -27,7 +27,7 @@ pub(super) enum Target {
     Executor,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reader<'a> {
     input: &'a str,
     at: usize,
@@ -50,18 +50,6 @@ impl<'a> Reader<'a> {
     /// The command is not known, or stops short.
     pub(super) fn unknown(&self, at: usize) -> Refusal {
         self.wrong(at, "Unknown or incomplete command, see below for error")
-    }
-
-    pub(super) fn at(&self) -> usize {
-        self.at
-    }
-
-    /// Another reader of the same command, at `at`.
-    pub(super) fn from(&self, at: usize) -> Self {
-        Reader {
-            input: self.input,
-            at,
-        }
     }
 
     /// What has not been read, without the space before it.
@@ -106,9 +94,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn done(&self) -> Result<(), Refusal> {
-        match self.is_done() {
-            true => Ok(()),
-            false => Err(self.wrong(self.at, "Incorrect argument for command")),
+        match self.input.len() - self.at {
+            0 => Ok(()),
+            1 => Err(self.wrong(self.at, "Incorrect argument for command")),
+            // The place is behind the space.
+            _ => Err(self.wrong(self.at + 1, "Incorrect argument for command")),
         }
     }
 

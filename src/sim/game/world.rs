@@ -61,7 +61,7 @@ impl Default for Looks {
 }
 
 /// Somebody who has joined at least once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Player {
     /// As the player writes it.
     pub(super) name: String,
@@ -77,7 +77,7 @@ pub(super) struct Player {
 }
 
 /// Everything that a restart of the server keeps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) style: Style,
     pub(super) max_players: u32,
