@@ -4,15 +4,18 @@
 //!
 //! - [`domain`]: what is decided, as pure functions
 //! - [`config`]: `rewards.yaml` becomes a valid `Config`
-//! - [`ledger`]: the durable record
 //! - [`http`]: the webhook and the control socket
 //! - [`intake`]: from an event to a grant: look up, fetch, plan, record
 //! - [`platform`]: the platform's API
+//! - [`ledger`]: the durable record
 //! - [`dispatch`]: one worker per game server does what `domain` decides
 //! - [`rcon`]: the connection to a game server
 //! - [`daemon`]: the wiring, start and stop
+//! - [`cli`]: one file per subcommand
+//! - [`sim`]: a simulated platform and game server, for the demo and the tests
 //! - [`text`]: text from outside in log lines
 
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod dispatch;
@@ -22,4 +25,5 @@ pub mod intake;
 pub mod ledger;
 pub mod platform;
 pub mod rcon;
+pub mod sim;
 pub mod text;

@@ -1,0 +1,8 @@
+//! The outside world, simulated over real sockets: for `votive demo` and for the tests.
+//!
+//! - [`platform`]: GAMEMONITORING: delivers signed webhooks, answers questions about votes
+//! - [`game`]: a Minecraft server with RCON, as faithful as `contract/rcon.md` allows, and with the faults that real
+//!   ones have
+
+pub mod game;
+pub mod platform;

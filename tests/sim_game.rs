@@ -1,0 +1,249 @@
+//! The simulated game server on the wire, held against every rule of `contract/rcon.md` over bare sockets.
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+mod raw;
+
+use raw::Raw;
+use votive::rcon::frame::{COMMAND, Frame, LOGIN, REFUSED_ID, REPLY};
+use votive::sim::game::{Game, GameOptions};
+
+const PASSWORD: &str = "rcon-password";
+
+fn game() -> Game {
+    Game::start(GameOptions::default()).unwrap()
+}
+
+/// A game with Steve in it.
+fn game_with_steve() -> Game {
+    let game = game();
+    game.join("Steve");
+    game
+}
+
+fn command(id: i32, text: &str) -> Vec<u8> {
+    Frame::new(id, COMMAND, text.to_owned()).encode().to_vec()
+}
+
+#[tokio::test]
+async fn a_login_is_answered_with_its_id_and_the_kind_of_a_command() {
+    let game = game();
+    let mut raw = Raw::connect(&game).await;
+    raw.write(&Frame::new(7, LOGIN, PASSWORD).encode()).await;
+    assert_eq!(raw.frame().await.unwrap(), Frame::new(7, COMMAND, ""));
+    assert_eq!(
+        raw.ask("list").await,
+        "There are 0 of a max of 20 players online: "
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_and_may_be_tried_again() {
+    let game = game();
+    let mut raw = Raw::connect(&game).await;
+    for wrong in ["", "wrong", "rcon-passwor", "rcon-password "] {
+        assert_eq!(
+            raw.login(wrong).await,
+            Frame::new(REFUSED_ID, COMMAND, ""),
+            "{wrong}"
+        );
+    }
+    assert_ne!(raw.login(PASSWORD).await.id, REFUSED_ID);
+    raw.ask("list").await;
+    // A failed login ends the good one before it.
+    raw.login("wrong").await;
+    raw.send("list").await;
+    assert_eq!(raw.frame().await.unwrap().id, REFUSED_ID);
+    assert_eq!(game.record().refusals, 6);
+    game.set_password("new");
+    assert_eq!(raw.login(PASSWORD).await.id, REFUSED_ID);
+    assert_ne!(raw.login("new").await.id, REFUSED_ID);
+}
+
+#[tokio::test]
+async fn a_command_before_the_login_is_refused_and_does_not_run() {
+    let game = game_with_steve();
+    let mut raw = Raw::connect(&game).await;
+    raw.send("give Steve diamond").await;
+    assert_eq!(raw.frame().await.unwrap(), Frame::new(REFUSED_ID, COMMAND, ""));
+    assert!(game.console().is_empty());
+    assert!(game.inventory("Steve").is_empty());
+}
+
+#[tokio::test]
+async fn a_reply_has_the_commands_id_and_kind_0() {
+    let game = game_with_steve();
+    let mut raw = Raw::logged_in(&game).await;
+    for id in [1, i32::MAX, 0, -5] {
+        raw.write(&command(id, "say hi")).await;
+        assert_eq!(raw.frame().await.unwrap(), Frame::new(id, REPLY, ""));
+    }
+    raw.write(&Frame::new(9, 0x1a, "list").encode()).await;
+    assert_eq!(
+        raw.frame().await.unwrap(),
+        Frame::new(9, REPLY, "Unknown request 1a")
+    );
+}
+
+/// Whether what is written leads to a closed connection and a violation, and nothing runs.
+async fn is_punished(written: &[u8]) -> String {
+    let game = game_with_steve();
+    let mut raw = Raw::logged_in(&game).await;
+    raw.write(written).await;
+    assert_eq!(raw.bytes_until_closed().await, b"");
+    let record = game.record();
+    assert_eq!((record.console.len(), record.received), (0, 0));
+    assert_eq!(record.violations.len(), 1);
+    record.violations[0].clone()
+}
+
+#[tokio::test]
+async fn one_read_has_to_hold_exactly_one_frame() {
+    let one = command(1, "list");
+    assert_eq!(
+        is_punished(&[one.clone(), one.clone()].concat()).await,
+        "a read of 36 bytes holds a frame that claims 14"
+    );
+    is_punished(&one[..one.len() - 1]).await;
+    is_punished(&one[..12]).await;
+    is_punished(&one[..9]).await;
+    is_punished(&[one, vec![0]].concat()).await;
+    is_punished(b"GET / HTTP/1.1\r\n\r\n").await;
+    is_punished(&[0xff; 20]).await;
+    // The end marker that some clients send behind a command.
+    is_punished(&[command(1, "list"), Frame::new(2, REPLY, "").encode().to_vec()].concat()).await;
+}
+
+#[tokio::test]
+async fn a_command_has_at_most_1446_bytes() {
+    let game = game();
+    let mut raw = Raw::logged_in(&game).await;
+    assert_eq!(raw.ask(&format!("say {}", "x".repeat(1442))).await, "");
+    assert_eq!(raw.ask(&format!("say {}", "ж".repeat(721))).await, "");
+    is_punished(&command(1, &format!("say {}", "x".repeat(1443)))).await;
+    is_punished(&command(1, &format!("say {}", "x".repeat(4000)))).await;
+}
+
+#[tokio::test]
+async fn a_frame_in_two_writes_is_closed_after_the_first() {
+    let game = game();
+    let mut raw = Raw::logged_in(&game).await;
+    let frame = command(1, "list");
+    raw.write(&frame[..14]).await;
+    game.until(|record| !record.violations.is_empty()).await;
+    assert_eq!(raw.bytes_until_closed().await, b"");
+}
+
+#[tokio::test]
+async fn replies_are_cut_at_4096_characters() {
+    let game = game();
+    let mut raw = Raw::logged_in(&game).await;
+    for (length, frames) in [
+        (0, vec![0]),
+        (1, vec![1]),
+        (4095, vec![4095]),
+        (4096, vec![4096]),
+        (4097, vec![4096, 1]),
+        (8192, vec![4096, 4096]),
+        (10_000, vec![4096, 4096, 1808]),
+    ] {
+        for (character, bytes) in [("x", 1), ("ж", 2), ("€", 3)] {
+            let id = raw.send(&format!("longreply {length} {character}")).await;
+            for expected in &frames {
+                let frame = raw.frame().await.unwrap();
+                assert_eq!((frame.id, frame.payload.len()), (id, expected * bytes));
+            }
+        }
+    }
+    // Nothing is left over.
+    assert_eq!(
+        raw.ask("say").await,
+        "Unknown or incomplete command, see below for errorsay<--[HERE]"
+    );
+}
+
+#[tokio::test]
+async fn the_reply_waits_for_the_main_thread() {
+    let game = game_with_steve();
+    let mut raw = Raw::logged_in(&game).await;
+    game.hold();
+    let id = raw.send("give Steve diamond 5").await;
+    game.until(|record| record.received == 1).await;
+    // Logins do not need the main thread: another one gets through while the command waits.
+    Raw::logged_in(&game).await;
+    assert!(game.console().is_empty());
+    assert!(game.inventory("Steve").is_empty());
+    game.release();
+    assert_eq!(raw.frame().await.unwrap().id, id);
+    assert_eq!(game.inventory("Steve")["diamond"], 5);
+    let console = game.console();
+    assert_eq!(console[0].command, "give Steve diamond 5");
+    assert_eq!(console[0].reply, "Gave 5 [Diamond] to Steve");
+    assert!(console[0].answered);
+}
+
+#[tokio::test]
+async fn two_connections_share_one_reply_buffer() {
+    let game = game_with_steve();
+    let (mut one, mut two) = (Raw::logged_in(&game).await, Raw::logged_in(&game).await);
+    game.hold();
+    one.send("give Steve diamond").await;
+    game.until(|record| record.received == 1).await;
+    two.send("give Steve apple").await;
+    game.until(|record| record.received == 2).await;
+    game.release();
+    let mixed = two.frame().await.unwrap().payload;
+    assert_eq!(&mixed[..], b"Gave 1 [Diamond] to SteveGave 1 [Apple] to Steve");
+    let console = game.console();
+    assert_eq!((console[0].connection, console[1].connection), (1, 2));
+    assert_eq!(console[1].reply, "Gave 1 [Apple] to Steve");
+}
+
+#[tokio::test]
+async fn a_stop_closes_everything_and_a_start_keeps_the_world() {
+    let game = game_with_steve();
+    let mut raw = Raw::logged_in(&game).await;
+    raw.ask("give Steve diamond 2").await;
+    game.hold();
+    raw.send("give Steve diamond 40").await;
+    game.until(|record| record.received == 2).await;
+    game.stop().await;
+    assert_eq!(raw.bytes_until_closed().await, b"");
+    assert!(tokio::net::TcpStream::connect(game.address()).await.is_err());
+    game.stop().await;
+    game.release();
+    game.start_again().unwrap();
+    game.start_again().unwrap();
+    let mut raw = Raw::logged_in(&game).await;
+    raw.ask("give Steve diamond 1").await;
+    // The held command is gone with the server that had read it.
+    assert_eq!(game.inventory("steve")["diamond"], 3);
+    assert_eq!(game.record().connections, 2);
+    game.leave("Steve");
+    assert_eq!(
+        raw.ask("list").await,
+        "There are 0 of a max of 20 players online: "
+    );
+    assert_eq!(game.inventory("Steve")["diamond"], 3);
+}
+
+#[tokio::test]
+async fn a_disconnect_leaves_the_port_open() {
+    let game = game();
+    let mut raw = Raw::logged_in(&game).await;
+    game.disconnect();
+    assert_eq!(raw.bytes_until_closed().await, b"");
+    Raw::logged_in(&game).await.ask("list").await;
+}
+
+#[tokio::test]
+async fn a_command_runs_although_its_sender_has_gone() {
+    let game = game_with_steve();
+    let mut raw = Raw::logged_in(&game).await;
+    game.hold();
+    raw.send("give Steve diamond").await;
+    game.until(|record| record.received == 1).await;
+    drop(raw);
+    game.release();
+    game.until(|record| record.ran("give").len() == 1).await;
+    assert_eq!(game.inventory("Steve")["diamond"], 1);
+}
