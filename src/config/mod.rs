@@ -1,4 +1,22 @@
 //! `rewards.yaml` → a valid [`Config`].
+//!
+//! In the order in which a file goes through: [`yaml`] makes a tree of it (with the help of [`mend`], where YAML gives
+//! up), [`overrides`] puts environment variables into the tree, [`build`] walks it. Whatever is wrong becomes a
+//! [`Problem`], and reading goes on, so that the owner sees all of it at once.
+
+mod build;
+mod keys;
+mod load;
+mod mend;
+mod overrides;
+mod problem;
+mod read;
+mod rewards;
+mod secret;
+mod secrets;
+mod servers;
+mod units;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +28,9 @@ use std::time::Duration;
 use crate::domain::reply::ReplyRules;
 use crate::domain::reward::{InDoubtRule, Reward, Target};
 use crate::domain::vote::ServerRef;
+
+pub use load::{Loaded, Sources, find, load};
+pub use problem::{Level, Origin, Position, Problem};
 
 /// Everything that `rewards.yaml`, the environment and the command line say, checked.
 #[derive(Clone, Debug)]

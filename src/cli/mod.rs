@@ -1,0 +1,53 @@
+//! The command line: one file per subcommand.
+
+mod check;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended that did what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Success,
+    /// The configuration has errors, which were told.
+    BadConfiguration,
+}
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(clap::Args)]
+struct Options {
+    /// The configuration; without it ./rewards.yaml, then /etc/votive/rewards.yaml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the ledger lives, whatever the configuration says
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check rewards.yaml: every error with its place and what to do
+    Check,
+}
+
+/// Runs what the command line asks for; ends the process where that is `--help`, `--version` or a mistake.
+///
+/// # Errors
+/// What kept the command from doing its work.
+pub fn run() -> anyhow::Result<Outcome> {
+    let Cli { options, command } = Cli::parse();
+    match command {
+        Command::Check => check::run(options),
+    }
+}

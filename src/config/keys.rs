@@ -1,0 +1,145 @@
+//! Every key that `rewards.yaml` knows: the one list for spelling mistakes and for environment variables.
+
+/// How an environment variable that overrides a key is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Override {
+    /// As text, as it stands.
+    Text,
+    /// As text, or as a YAML list or map where it begins with `[` or `{`.
+    Yaml,
+    /// Not at all: the key stands inside a list of the file.
+    None,
+}
+
+use Override::{Text, Yaml};
+
+/// Every key; `*` stands for a name of the owner's, or for a place in a list.
+pub(super) const KEYS: [(&str, Override); 32] = [
+    ("state_dir", Text),
+    ("gamemonitoring.api_url", Text),
+    ("gamemonitoring.signing_token", Text),
+    ("gamemonitoring.signing_token_file", Yaml),
+    ("webhook.listen", Text),
+    ("webhook.path", Text),
+    ("webhook.acknowledge", Text),
+    ("webhook.answer_within", Text),
+    ("players.bedrock_prefix", Text),
+    ("players.poll_every", Text),
+    ("servers.*.id", Yaml),
+    ("servers.*.rcon", Text),
+    ("servers.*.password", Text),
+    ("servers.*.password_file", Text),
+    ("servers.*.rewards", Yaml),
+    ("servers.*.in_doubt", Text),
+    ("servers.*.pace", Text),
+    ("servers.*.replies", Yaml),
+    ("servers.*.replies.success", Yaml),
+    ("servers.*.replies.offline", Yaml),
+    ("servers.*.replies.failure", Yaml),
+    ("servers.*.replies.list", Text),
+    ("servers.*.timeouts", Yaml),
+    ("servers.*.timeouts.connect", Text),
+    ("servers.*.timeouts.login", Text),
+    ("servers.*.timeouts.command", Text),
+    ("rewards.*.commands", Yaml),
+    ("rewards.*.commands.*", Override::None),
+    ("rewards.*.commands.*.run", Override::None),
+    ("rewards.*.commands.*.require_online", Override::None),
+    ("rewards.*.commands.*.optional", Override::None),
+    ("rewards.*.commands.*.in_doubt", Override::None),
+];
+
+/// Rules that later versions may know and this one does not: whoever writes one expects it to hold, so the message
+/// must not treat it as a spelling mistake.
+pub(super) const RULES_OF_LATER_VERSIONS: [&str; 16] = [
+    "chance",
+    "every_votes",
+    "at_votes",
+    "first_vote",
+    "total_votes",
+    "streak",
+    "milestones",
+    "party",
+    "weekdays",
+    "daily_limit",
+    "limit",
+    "cooldown",
+    "expires",
+    "expire_after",
+    "requires",
+    "when",
+];
+
+/// The keys right under a section (`""`, `webhook`, `servers.*`), each once.
+pub(super) fn under(section: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for (key, _) in KEYS {
+        let rest = if section.is_empty() {
+            Some(key)
+        } else {
+            key.strip_prefix(section).and_then(|rest| rest.strip_prefix('.'))
+        };
+        // `split` yields at least one piece.
+        if let Some(name) = rest.and_then(|rest| rest.split('.').next())
+            && name != "*"
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The section that knows `name`, for a key that was written in the wrong place.
+pub(super) fn section_of(name: &str) -> Option<&'static str> {
+    KEYS.iter()
+        .find_map(|(key, _)| {
+            key.rsplit_once('.')
+                .filter(|(_, last)| *last == name && name != "*")
+        })
+        .map(|(section, _)| section)
+}
+
+/// Whether the value of this key is never shown.
+pub(super) fn is_secret(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let last = last.split('[').next().unwrap_or(last);
+    matches!(last, "password" | "signing_token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections() {
+        assert_eq!(
+            under(""),
+            [
+                "state_dir",
+                "gamemonitoring",
+                "webhook",
+                "players",
+                "servers",
+                "rewards"
+            ]
+        );
+        assert_eq!(
+            under("servers.*.replies"),
+            ["success", "offline", "failure", "list"]
+        );
+        assert_eq!(
+            under("rewards.*.commands.*"),
+            ["run", "require_online", "optional", "in_doubt"]
+        );
+        assert_eq!(section_of("listen"), Some("webhook"));
+        assert_eq!(section_of("nothing"), None);
+    }
+
+    #[test]
+    fn secrets_are_known_wherever_they_stand() {
+        assert!(is_secret("servers.a.password"));
+        assert!(is_secret("gamemonitoring.signing_token[2]"));
+        assert!(!is_secret("gamemonitoring.signing_token_file"));
+    }
+}

@@ -1,0 +1,370 @@
+//! Where YAML gives up, and how to read on.
+//!
+//! A parser stops at its first error, and the owner should see all of them. Most errors come from a text that begins
+//! with a character that YAML keeps for itself, or has a `: ` in it: the mender puts such a text in quotes, remembers
+//! why, and has the file read again. Lines are never moved, so every position stays true.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use granit_parser::ErrorKind;
+use regex::Regex;
+
+use super::problem::Position;
+
+/// A file has at most this many lines mended; each costs reading it once more.
+const MOST_MENDED: usize = 64;
+
+/// Lines that were changed so that the file could be read.
+pub(super) struct Mender {
+    lines: Vec<String>,
+    mended: Vec<Mended>,
+    /// How often each line was changed: first it is quoted, then left out, then the file is given up.
+    times: BTreeMap<usize, u8>,
+}
+
+/// One change.
+pub(super) struct Mended {
+    /// Where the text begins that YAML does not read as its owner meant.
+    pub(super) at: Position,
+    /// Whether the line was left out.
+    pub(super) left_out: bool,
+    trap: Trap,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trap {
+    /// A text begins with a character that YAML keeps for itself.
+    Begins(char),
+    /// `[` or `{` begins what is no list or map.
+    Bracket(char),
+    /// `|` or `>` with text behind it.
+    Block(char),
+    /// Something goes on behind a closing quote, or there is none.
+    Quote(char),
+    /// `: ` in a text.
+    Colon,
+    /// `key:value`.
+    NoSpace,
+    /// Anything else: the parser's reason, in our words.
+    Other(&'static str, &'static str),
+}
+
+/// `  - key: value`, of which everything but the value may be missing.
+// A constant pattern: every test of a trap uses it.
+#[allow(clippy::unwrap_used)]
+static LINE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"^(?P<lead>\s*(?:- +)*)(?P<key>(?:[\w.-]+|"[^"]*"|'[^']*') *:(?: +|$))?(?P<value>.*)$"#)
+        .unwrap()
+});
+
+/// `key:value`, which YAML reads as one text.
+#[allow(clippy::unwrap_used)]
+static NO_SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\s*(?:- +)*[a-z_]+:[^\s/]").unwrap());
+
+impl Mender {
+    pub(super) fn new(text: &str) -> Self {
+        Mender {
+            lines: text.lines().map(str::to_owned).collect(),
+            mended: Vec::new(),
+            times: BTreeMap::new(),
+        }
+    }
+
+    /// The text as it stands now.
+    pub(super) fn text(&self) -> String {
+        let mut text = self.lines.join("\n");
+        text.push('\n');
+        text
+    }
+
+    /// What was changed so far.
+    pub(super) fn mended(&self) -> &[Mended] {
+        &self.mended
+    }
+
+    /// Changes the line that made the parser stop; `false` where that cannot help.
+    pub(super) fn mend(&mut self, kind: &ErrorKind, at: Position) -> bool {
+        if self.mended.len() == MOST_MENDED {
+            return false;
+        }
+        // A line that was quoted and still does not read is left out; its one problem is told already.
+        if self.times.get(&at.line).is_some_and(|times| *times > 0) {
+            return self.leave_out(at.line, None);
+        }
+        if let Some((line, column, trap)) = self.trap(kind, at) {
+            return self.quote(line, column, trap);
+        }
+        if in_brackets(kind) {
+            return self.quote_opening(at.line);
+        }
+        if NO_SPACE.is_match(self.line(at.line)) {
+            return self.leave_out(at.line, Some(Trap::NoSpace));
+        }
+        if at.line > 1
+            && NO_SPACE.is_match(self.line(at.line - 1))
+            && !self.times.contains_key(&(at.line - 1))
+        {
+            return self.leave_out(at.line - 1, Some(Trap::NoSpace));
+        }
+        let (message, remedy) = explain(kind);
+        self.leave_out(at.line, Some(Trap::Other(message, remedy)))
+    }
+
+    fn line(&self, number: usize) -> &str {
+        number
+            .checked_sub(1)
+            .and_then(|n| self.lines.get(n))
+            .map_or("", String::as_str)
+    }
+
+    /// The text that the parser stumbled over: its line, the column of its first character from 0, and why.
+    fn trap(&self, kind: &ErrorKind, at: Position) -> Option<(usize, usize, Trap)> {
+        let (column, value) = value(self.line(at.line));
+        let first = value.chars().next()?;
+        let colon = value.contains(": ") || value.trim_end().ends_with(':');
+        let trap = match first {
+            '&' | '*' | '!' | '%' | '@' | '`' | ',' | ']' | '}' | '?' => Trap::Begins(first),
+            '-' if !matches!(kind, ErrorKind::MappingValueNotAllowed) => Trap::Begins(first),
+            '|' | '>' => Trap::Block(first),
+            '\'' | '"' => Trap::Quote(first),
+            '[' | '{' if !spans_lines(value) => Trap::Bracket(first),
+            _ if colon
+                && matches!(
+                    kind,
+                    ErrorKind::MappingValueNotAllowed | ErrorKind::SimpleKeyExpected
+                ) =>
+            {
+                Trap::Colon
+            }
+            _ => return None,
+        };
+        Some((at.line, column, trap))
+    }
+
+    /// Quotes what began with a bracket on this line or above, and was not closed where it should have been.
+    fn quote_opening(&mut self, line: usize) -> bool {
+        for line in (1..=line).rev() {
+            let (column, value) = value(self.line(line));
+            if let Some(bracket @ ('[' | '{')) = value.chars().next() {
+                return !spans_lines(value)
+                    && !self.times.contains_key(&line)
+                    && self.quote(line, column, Trap::Bracket(bracket));
+            }
+        }
+        false
+    }
+
+    /// Puts the rest of a line in single quotes.
+    fn quote(&mut self, line: usize, column: usize, trap: Trap) -> bool {
+        let Some(text) = line.checked_sub(1).and_then(|n| self.lines.get_mut(n)) else {
+            return false;
+        };
+        let start = text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
+        let quoted = text[start..].trim_end().replace('\'', "''");
+        text.replace_range(start.., &format!("'{quoted}'"));
+        self.remember(line, column, false, Some(trap))
+    }
+
+    /// Makes a line empty, unless others may hang from it.
+    fn leave_out(&mut self, line: usize, trap: Option<Trap>) -> bool {
+        let Some(text) = line.checked_sub(1).and_then(|n| self.lines.get_mut(n)) else {
+            return false;
+        };
+        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+        if text[..].contains('\t') || value(text).1.trim().is_empty() {
+            return false;
+        }
+        text.clear();
+        self.remember(line, indent, true, trap)
+    }
+
+    fn remember(&mut self, line: usize, column: usize, left_out: bool, trap: Option<Trap>) -> bool {
+        *self.times.entry(line).or_default() += 1;
+        match trap {
+            Some(trap) => self.mended.push(Mended {
+                at: Position {
+                    line,
+                    column: column + 1,
+                },
+                left_out,
+                trap,
+            }),
+            None => {
+                for mended in self.mended.iter_mut().filter(|mended| mended.at.line == line) {
+                    mended.left_out = left_out;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The value of a line, and its column from 0.
+fn value(line: &str) -> (usize, &str) {
+    // The pattern matches every line.
+    let value = LINE.captures(line).and_then(|parts| parts.name("value"));
+    value.map_or((0, ""), |value| {
+        (line[..value.start()].chars().count(), value.as_str())
+    })
+}
+
+/// Whether a list or map in brackets is meant to go on in the next line.
+fn spans_lines(value: &str) -> bool {
+    value.trim_end().ends_with(['[', '{', ','])
+}
+
+/// Whether the parser was inside `[]` or `{}`.
+fn in_brackets(kind: &ErrorKind) -> bool {
+    use ErrorKind as E;
+    matches!(
+        kind,
+        E::UnclosedFlowCollection { .. }
+            | E::MismatchedFlowCollectionEnd { .. }
+            | E::MisplacedFlowCollectionEnd
+            | E::UnexpectedEofFlowSequence
+            | E::UnexpectedEofFlowMapping
+            | E::ExpectedFlowMappingSeparator
+            | E::ExpectedFlowSequenceSeparator
+            | E::BlockEntryInFlowCollection
+            | E::InvalidFlowScalarIndent
+    )
+}
+
+const QUOTE_IT: &str =
+    "put the whole text in single quotes: 'text' (and write '' for a single quote inside it)";
+
+impl Mended {
+    /// What to tell of it; of a secret not even its first character.
+    pub(super) fn explain(&self, secret: bool) -> (String, String) {
+        let message = match self.trap {
+            Trap::Other(message, remedy) => return (message.to_owned(), remedy.to_owned()),
+            Trap::NoSpace => {
+                return (
+                    "a space is missing behind the colon".to_owned(),
+                    "write `key: value`".to_owned(),
+                );
+            }
+            _ if secret => "YAML does not read this value as plain text".to_owned(),
+            Trap::Begins(c) => format!("a text that begins with `{c}` is not read as text by YAML"),
+            Trap::Bracket(c @ '[') => format!("`{c}` begins a list in YAML, and this is none"),
+            Trap::Bracket(c) => format!("`{c}` begins a map in YAML, and this is none"),
+            Trap::Block(c) => format!("`{c}` begins a text of several lines in YAML, and this is none"),
+            Trap::Quote(_) => {
+                "the text does not end where its quotes end, or a closing quote is missing".to_owned()
+            }
+            Trap::Colon => {
+                "a colon and a space inside a text without quotes make a map of it in YAML".to_owned()
+            }
+        };
+        let remedy = match self.trap {
+            Trap::Bracket('[') => format!("{QUOTE_IT}; in a list, do so with every entry"),
+            _ => QUOTE_IT.to_owned(),
+        };
+        (message, remedy)
+    }
+}
+
+/// What to tell of an anchor (`&`), an alias (`*`) or a tag (`!`).
+pub(super) fn explain_mark(mark: char, secret: bool) -> (String, String) {
+    if secret {
+        return (
+            "YAML does not read this value as plain text".to_owned(),
+            QUOTE_IT.to_owned(),
+        );
+    }
+    let what = match mark {
+        '&' => "an anchor",
+        '*' => "an alias",
+        _ => "a tag",
+    };
+    (
+        format!(
+            "a text that begins with `{mark}` is not read as text by YAML: it is {what}, and this file knows none"
+        ),
+        format!("{QUOTE_IT}; if {what} is what you meant, write the values out instead"),
+    )
+}
+
+/// The parser's error in plain words, and what to do. It repeats nothing of the file.
+pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
+    use ErrorKind as E;
+    match kind {
+        E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar => (
+            "there is a tab here, and YAML takes only spaces for indentation",
+            "replace every tab in the file by two spaces; nothing below this line was checked",
+        ),
+        E::DirectiveDisallowed => (
+            "a line that begins with `%` is an instruction to YAML, and this file knows none",
+            "take the line out; a command belongs in single quotes",
+        ),
+        E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar => (
+            "a quote is opened here and never closed",
+            "close it with the same quote",
+        ),
+        E::UnknownQuotedScalarEscape | E::InvalidQuotedScalarHexEscape => (
+            "there is a backslash in double quotes that YAML does not know",
+            "use single quotes, in which a backslash is only a backslash",
+        ),
+        kind if in_brackets(kind) => (
+            "a list in `[]` or a map in `{}` does not read as one: a comma or a closing bracket is missing",
+            "separate entries by commas, close every bracket, put texts in single quotes",
+        ),
+        E::UnexpectedCharacter { character } if character.is_control() => (
+            "there is a character here that cannot be seen, and YAML does not take it",
+            "type the line anew",
+        ),
+        E::RecursionLimitExceeded => (
+            "the file is nested deeper than any configuration needs to be",
+            "compare it with the rewards.yaml that came with Votive",
+        ),
+        E::MappingValueNotAllowed
+        | E::InvalidIndentation
+        | E::ExpectedBlockMappingKey
+        | E::ExpectedBlockSequenceEntry => (
+            "this line does not line up with the lines above it",
+            "keys of one section begin in one column, and so do the `-` of one list; count the spaces in front",
+        ),
+        E::SimpleKeyExpected | E::InvalidSimpleKey => (
+            "a `key: value` is expected here, and there is no colon with a space behind it",
+            "write `key: value`, or indent the line if it belongs to the text above",
+        ),
+        E::CommentInterceptedScalar => (
+            "a comment stands in the middle of a text of several lines",
+            "put the text in single quotes, on one line",
+        ),
+        _ => (
+            "YAML cannot be read from here on",
+            "compare this line and the one above with the rewards.yaml that came with Votive: indentation, quotes, brackets",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_of_a_line() {
+        assert_eq!(value("  - run: say: hi"), (9, "say: hi"));
+        assert_eq!(value("  - @a: x"), (4, "@a: x"));
+        assert_eq!(value("- - x"), (4, "x"));
+        assert_eq!(value("a-b.c:"), (6, ""));
+        assert_eq!(value("'ä b': {x"), (7, "{x"));
+        assert_eq!(value(""), (0, ""));
+    }
+
+    #[test]
+    fn quoting_keeps_lines_and_the_column_of_the_text() {
+        let mut mender = Mender::new("a:\n  - it's {x\n");
+        assert!(mender.quote(2, 4, Trap::Colon));
+        assert_eq!(mender.text(), "a:\n  - 'it''s {x'\n");
+    }
+
+    #[test]
+    fn a_line_that_others_hang_from_is_never_left_out() {
+        let mut mender = Mender::new("a:\n  b:\n");
+        assert!(!mender.leave_out(2, None));
+        assert!(!mender.leave_out(9, None));
+    }
+}

@@ -1,0 +1,84 @@
+//! Values with a unit: `5s`, `20/s`.
+
+use std::time::Duration;
+
+/// Reads a duration: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split(text)?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+/// Reads a number per second: `20/s`.
+pub(super) fn per_second(text: &str) -> Option<u32> {
+    match split(text)? {
+        (number, "/s") => u32::try_from(number).ok(),
+        _ => None,
+    }
+}
+
+/// A whole number and what follows it, with a space between them or without.
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(end);
+    Some((number.parse().ok()?, unit.strip_prefix(' ').unwrap_or(unit)))
+}
+
+/// A duration as one would write it, in the largest unit that fits.
+pub(super) fn written(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+        if milliseconds >= size && milliseconds.is_multiple_of(size) {
+            return format!("{}{unit}", milliseconds / size);
+        }
+    }
+    format!("{milliseconds}ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("5 s"), Some(Duration::from_secs(5)));
+        assert_eq!(duration("12h"), Some(Duration::from_secs(43_200)));
+        assert_eq!(duration("30d"), Some(Duration::from_secs(2_592_000)));
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "1.5s",
+            "5sec",
+            "5  s",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn they_are_written_as_they_are_read() {
+        for text in ["500ms", "1500ms", "5s", "90s", "10m", "12h", "30d"] {
+            assert_eq!(duration(text).map(written).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn a_pace_is_per_second() {
+        assert_eq!(per_second("20/s"), Some(20));
+        assert_eq!(per_second("20"), None);
+        assert_eq!(per_second("20/m"), None);
+        assert_eq!(per_second("99999999999/s"), None);
+    }
+}

@@ -1,0 +1,412 @@
+//! Text → a tree of nodes that know their place, their key path and how they were quoted.
+//!
+//! Nothing is interpreted here: `yes`, `0123` and `5s` are texts until somebody asks for a value of a kind. What
+//! YAML would silently make of a text (an anchor, an alias, a tag, a comment) is told instead.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
+
+use super::keys::is_secret;
+use super::mend::{self, Mended, Mender};
+use super::problem::{At, Position, Problems, listed, shown};
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) at: At,
+    /// The path of its key, for messages; entries of lists are counted from 1.
+    pub(super) path: String,
+    pub(super) value: Value,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// Nothing, or `~`, or `null`.
+    Nothing,
+    Text(Text),
+    List(List),
+    Map(Map),
+    /// Something that was told to be wrong already.
+    Broken,
+}
+
+/// A text as it was written.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    pub(super) text: String,
+    pub(super) style: Style,
+    /// Whether it goes over several lines of the file.
+    pub(super) folded: bool,
+    /// Where a comment begins that follows it on its line.
+    pub(super) comment: Option<At>,
+}
+
+/// How a text was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Without quotes.
+    Plain,
+    /// In single or double quotes.
+    Quoted,
+    /// With `|` or `>`.
+    Block,
+    /// In an environment variable: quotes mean nothing there.
+    Variable,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct List {
+    pub(super) entries: Vec<Node>,
+    /// Whether it was written with `[]`.
+    pub(super) flow: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Map {
+    pub(super) entries: Vec<Entry>,
+    /// Whether it was written with `{}`.
+    pub(super) flow: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) at: At,
+    pub(super) node: Node,
+}
+
+/// A text as a tree.
+pub(super) struct Tree {
+    /// `None`: it could not be read at all, and a problem says why.
+    pub(super) root: Option<Node>,
+    /// Lines were left out to be able to read on, so that a key that seems to be missing may stand in one of them.
+    pub(super) incomplete: bool,
+}
+
+/// Reads `text`; whatever is wrong with it goes to `problems`. A text without a value is [`Value::Nothing`].
+pub(super) fn read(text: &str, problems: &mut Problems) -> Tree {
+    let mut mender = Mender::new(text);
+    let mut readable = mender.text();
+    while let Err(error) = events(&readable) {
+        if !mender.mend(error.kind(), position(error.marker())) {
+            tell(mender.mended(), &HashMap::new(), problems);
+            let (message, remedy) = mend::explain(error.kind());
+            problems.error(&At::File(position(error.marker())), "", message, remedy);
+            return Tree {
+                root: None,
+                incomplete: true,
+            };
+        }
+        readable = mender.text();
+    }
+    // The loop above ended because this reads.
+    let events = events(&readable).unwrap_or_default();
+    let mut builder = Builder::new(&events, problems, None);
+    let root = builder.document();
+    let paths = std::mem::take(&mut builder.paths);
+    tell(mender.mended(), &paths, problems);
+    Tree {
+        root: Some(root),
+        incomplete: mender.mended().iter().any(|mended| mended.left_out),
+    }
+}
+
+/// Reads the value of the environment variable `name` as YAML, for the key at `path`.
+pub(super) fn read_variable(text: &str, name: &str, path: &str, problems: &mut Problems) -> Node {
+    match events(text) {
+        Ok(events) => Builder::new(&events, problems, Some((name, path))).document(),
+        Err(_) => {
+            problems.error(
+                &At::Variable(name.to_owned()),
+                path,
+                "the value begins like a YAML list or map and does not go on like one",
+                "write a list as ['first', 'second'] and a map as {key: 'value'}",
+            );
+            Node {
+                at: At::Variable(name.to_owned()),
+                path: path.to_owned(),
+                value: Value::Broken,
+            }
+        }
+    }
+}
+
+/// Tells what was mended, now that the keys are known in whose values it was.
+fn tell(mended: &[Mended], paths: &HashMap<usize, String>, problems: &mut Problems) {
+    for mended in mended {
+        let path = paths.get(&mended.at.line).map_or("", String::as_str);
+        // Without a path nobody can tell whether it is a secret.
+        let secret = path.is_empty() || is_secret(path);
+        let (message, remedy) = mended.explain(secret);
+        problems.mended(&At::File(mended.at), path, message, remedy);
+    }
+}
+
+/// Deeper nesting than any configuration needs is refused, so that building the tree cannot exhaust the stack.
+const DEEPEST: usize = 32;
+
+fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
+    let options: Options = options! {
+        emit_anchor_events: true,
+        emit_unresolved_aliases: true,
+        disallow_directives: true,
+        flow_nesting_limit: DEEPEST,
+        block_nesting_limit: DEEPEST,
+        max_buffered_comment_events: usize::MAX,
+    };
+    Parser::new_from_str_with_options(text, options).collect()
+}
+
+/// The parser counts lines from 1 and columns from 0.
+fn position(marker: &granit_parser::Marker) -> Position {
+    Position {
+        line: marker.line(),
+        column: marker.col() + 1,
+    }
+}
+
+struct Builder<'e, 'p> {
+    events: std::slice::Iter<'e, (Event<'e>, Span)>,
+    problems: &'p mut Problems,
+    /// The environment variable that the text comes from, and the key that it is for.
+    variable: Option<(&'e str, &'e str)>,
+    /// The first comment of each line; only the last thing on a line can be followed by one.
+    comments: HashMap<usize, Position>,
+    /// The key path of the last value that begins on a line.
+    paths: HashMap<usize, String>,
+}
+
+impl<'e, 'p> Builder<'e, 'p> {
+    fn new(
+        events: &'e [(Event<'e>, Span)],
+        problems: &'p mut Problems,
+        variable: Option<(&'e str, &'e str)>,
+    ) -> Self {
+        let comments = (events.iter())
+            .filter(|(event, _)| matches!(event, Event::Comment(..)))
+            .map(|(_, span)| (span.start.line(), position(&span.start)))
+            .collect();
+        Builder {
+            events: events.iter(),
+            problems,
+            variable,
+            comments,
+            paths: HashMap::new(),
+        }
+    }
+
+    /// The next event that is part of a document's tree, its end included.
+    fn next(&mut self) -> Option<(&'e Event<'e>, Span)> {
+        self.events
+            .by_ref()
+            .find(|(event, _)| !matches!(event, Event::StreamStart | Event::Comment(..)))
+            .map(|(event, span)| (event, *span))
+    }
+
+    fn at(&self, span: &Span) -> At {
+        self.at_position(position(&span.start))
+    }
+
+    fn at_position(&self, position: Position) -> At {
+        match self.variable {
+            Some((name, _)) => At::Variable(name.to_owned()),
+            None => At::File(position),
+        }
+    }
+
+    /// The first document; a second one is an error.
+    fn document(&mut self) -> Node {
+        let path = self.variable.map_or("", |(_, path)| path);
+        let mut root = Node {
+            at: self.at_position(Position { line: 1, column: 1 }),
+            path: path.to_owned(),
+            value: Value::Nothing,
+        };
+        if let Some((Event::DocumentStart(..), _)) = self.next()
+            && let Some((event, span)) = self.next()
+            && !matches!(event, Event::DocumentEnd)
+        {
+            root = self.node(event, span, path);
+        }
+        while let Some((event, span)) = self.next() {
+            if matches!(event, Event::DocumentStart(..)) {
+                let at = self.at(&span);
+                self.problems.error(
+                    &at,
+                    "",
+                    "`---` begins a second document, and nothing after it would be read",
+                    "keep everything in one document: take out the line with `---`",
+                );
+                break;
+            }
+        }
+        root
+    }
+
+    fn node(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Node {
+        let at = self.at(&span);
+        self.paths.insert(span.start.line(), path.to_owned());
+        let marked = self.marks(event, &span, path);
+        let value = match event {
+            Event::Scalar(text, style, ..) => self.text(text, *style, &span),
+            Event::SequenceStart(style, ..) => Value::List(self.list(path, *style)),
+            Event::MappingStart(style, ..) => Value::Map(self.map(path, *style)),
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                self.mark(&at, '*', path);
+                Value::Broken
+            }
+            _ => Value::Nothing,
+        };
+        Node {
+            at,
+            path: path.to_owned(),
+            // What is left of a text without its anchor or tag is not what its owner wrote.
+            value: match value {
+                Value::Text(_) | Value::Nothing if marked => Value::Broken,
+                value => value,
+            },
+        }
+    }
+
+    /// Tells of an anchor and a tag of a node; whether it had any.
+    fn marks(&mut self, event: &'e Event<'e>, span: &Span, path: &str) -> bool {
+        let tag = span.tag_start.filter(|_| event.tag().is_some());
+        if let Some(tag) = tag {
+            let at = self.at_position(position(&tag));
+            self.mark(&at, '!', path);
+        }
+        // The anchor's own event follows the node's.
+        let anchor = match self.events.as_slice() {
+            [(Event::Anchor(..), span), ..] => Some(*span),
+            _ => None,
+        };
+        if let Some(span) = anchor {
+            self.events.next();
+            let at = self.at(&span);
+            self.mark(&at, '&', path);
+        }
+        tag.is_some() || anchor.is_some()
+    }
+
+    fn mark(&mut self, at: &At, mark: char, path: &str) {
+        let (message, remedy) = mend::explain_mark(mark, is_secret(path));
+        self.problems.error(at, path, message, remedy);
+    }
+
+    fn text(&self, text: &str, style: ScalarStyle, span: &Span) -> Value {
+        if style == ScalarStyle::Plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
+            return Value::Nothing;
+        }
+        let end = position(&span.end);
+        let comment = (self.comments.get(&end.line)).filter(|comment| comment.column >= end.column);
+        Value::Text(Text {
+            text: text.to_owned(),
+            style: match style {
+                ScalarStyle::Plain => Style::Plain,
+                ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+                ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+            },
+            folded: span.end.line() > span.start.line(),
+            comment: comment.map(|position| self.at_position(*position)),
+        })
+    }
+
+    fn list(&mut self, path: &str, style: StructureStyle) -> List {
+        let mut entries = Vec::new();
+        while let Some((event, span)) = self.next()
+            && !matches!(event, Event::SequenceEnd)
+        {
+            let path = if is_secret(path) {
+                path.to_owned()
+            } else {
+                format!("{path}[{}]", entries.len() + 1)
+            };
+            entries.push(self.node(event, span, &path));
+        }
+        List {
+            entries,
+            flow: style == StructureStyle::Flow,
+        }
+    }
+
+    fn map(&mut self, path: &str, style: StructureStyle) -> Map {
+        let mut entries: Vec<Entry> = Vec::new();
+        while let Some((event, span)) = self.next()
+            && !matches!(event, Event::MappingEnd)
+        {
+            let at = self.at(&span);
+            let key = self.key(event, span, path);
+            let Some((event, span)) = self.next() else { break };
+            let key_path = match &key {
+                // What stands under a secret's key may be the secret itself, so it becomes part of no path.
+                Some(key) if !is_secret(path) => join(path, key),
+                _ => path.to_owned(),
+            };
+            let node = self.node(event, span, &key_path);
+            let Some(key) = key else { continue };
+            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
+                if !is_secret(path) {
+                    self.problems.error(
+                        &at,
+                        &key_path,
+                        format!(
+                            "{} is given twice, here and in {}",
+                            listed([key.as_str()]),
+                            first.at
+                        ),
+                        "keep one of the two",
+                    );
+                }
+                continue;
+            }
+            entries.push(Entry { key, at, node });
+        }
+        Map {
+            entries,
+            flow: style == StructureStyle::Flow,
+        }
+    }
+
+    /// The key of an entry; `None` where it is no text.
+    fn key(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Option<String> {
+        let at = self.at(&span);
+        match event {
+            Event::Scalar(text, ..) if text == "<<" => {
+                self.marks(event, &span, path);
+                self.problems.error(
+                    &at,
+                    path,
+                    "`<<` merges another part of a file in YAML, and this file knows no merging",
+                    "write the keys out where they belong",
+                );
+                None
+            }
+            Event::Scalar(text, ..) => {
+                self.marks(event, &span, path);
+                Some(text.clone().into_owned())
+            }
+            _ => {
+                // The whole key has to be taken out of the events, whatever it is.
+                self.node(event, span, path);
+                self.problems.error(
+                    &at,
+                    path,
+                    "a key has to be a plain word, and this is something else in YAML",
+                    "write `key: value`; if it is meant as text, put all of it in single quotes",
+                );
+                None
+            }
+        }
+    }
+}
+
+/// The path of a key in the section at `path`.
+pub(super) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        shown(key)
+    } else {
+        format!("{path}.{}", shown(key))
+    }
+}
