@@ -1,6 +1,10 @@
 //! The command line: one file per subcommand.
 
 mod check;
+mod client;
+mod resolve;
+mod run;
+mod test_vote;
 
 use std::path::PathBuf;
 
@@ -25,7 +29,7 @@ struct Cli {
 }
 
 /// What every command understands.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 struct Options {
     /// The configuration; without it ./rewards.yaml, then /etc/votive/rewards.yaml
     #[arg(long, global = true, value_name = "FILE")]
@@ -37,8 +41,14 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the daemon: take deliveries in and issue their rewards
+    Run,
     /// Check rewards.yaml: every error with its place and what to do
     Check,
+    /// Have the running daemon issue what a vote would earn, without the platform
+    TestVote(test_vote::Args),
+    /// Tell the running daemon whether a command ran that is in doubt
+    Resolve(resolve::Args),
 }
 
 /// Runs what the command line asks for; ends the process where that is `--help`, `--version` or a mistake.
@@ -48,6 +58,9 @@ enum Command {
 pub fn run() -> anyhow::Result<Outcome> {
     let Cli { options, command } = Cli::parse();
     match command {
+        Command::Run => run::run(options),
         Command::Check => check::run(options),
+        Command::TestVote(args) => test_vote::run(&options, args),
+        Command::Resolve(args) => resolve::run(&options, args),
     }
 }

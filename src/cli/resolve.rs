@@ -1,0 +1,36 @@
+//! `votive resolve`: only a person can find out whether a command ran that is in doubt.
+
+use super::{Options, Outcome, client};
+use crate::http::admin::{RESOLVE_PATH, Resolve};
+
+/// Which vote, and what was found out.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The vote's id, as the log shows it
+    event_id: String,
+    #[command(flatten)]
+    found: Found,
+}
+
+/// What was found out.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Found {
+    /// The command ran: it is not sent again
+    #[arg(long)]
+    ran: bool,
+    /// The command did not run: it is sent again
+    #[arg(long)]
+    not_run: bool,
+}
+
+/// Prints what was settled.
+pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
+    let doubt = Resolve {
+        event_id: args.event_id,
+        ran: args.found.ran,
+    };
+    let text = client::ask(options, RESOLVE_PATH, &doubt)?;
+    anstream::print!("{text}");
+    Ok(Outcome::Success)
+}
