@@ -280,7 +280,8 @@ impl Grant {
             (Stage::Refused { vote: None, .. }, Fact::Redelivered { .. } | Fact::Retried { .. }) => (
                 Stage::Received {
                     attempts: 0,
-                    elapsed: 0,
+                    // The time in which the vote may be on its way to the API is over: the next 404 is final.
+                    elapsed: NOT_FOUND_IS_FINAL,
                 },
                 vec![Action::Fetch],
             ),

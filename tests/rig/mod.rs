@@ -1,5 +1,5 @@
 //! The real binary between a simulated platform and simulated game servers.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part, and a panic is the report
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -1,0 +1,529 @@
+//! Servers that restart, players who are away, daemons that are killed: the game server's own record is the oracle.
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+mod rig;
+
+use std::collections::HashMap;
+
+use rig::{DAILY, Rig};
+use votive::sim::game::{Executed, Habit, When};
+use votive::sim::platform::ApiAnswer;
+
+const ONLY_GIVE: &str = "
+  daily:
+    commands:
+      - 'give {player} minecraft:diamond 1'
+";
+
+fn times(console: &[Executed], command: &str) -> usize {
+    console
+        .iter()
+        .filter(|executed| executed.command == command)
+        .count()
+}
+
+#[tokio::test]
+async fn two_hundred_votes_while_the_game_server_is_down_arrive_once_and_in_order() {
+    let mut rig = Rig::new().await;
+    rig.configure("", "    pace: 1000/s", ONLY_GIVE);
+    rig.start().await;
+    rig.game.stop().await;
+    let players: Vec<String> = (0..200).map(|number| format!("P{number}")).collect();
+    for player in &players {
+        rig.game.join(player);
+        assert_eq!(rig.deliver_vote(&format!("e-{player}"), player).await, 503);
+    }
+    rig.game.start_again().unwrap();
+    let record = rig.until(|record| record.ran("give").len() >= 200).await;
+    let expected: Vec<String> = players
+        .iter()
+        .map(|player| format!("give {player} minecraft:diamond 1"))
+        .collect();
+    assert_eq!(record.ran("give"), expected);
+    for player in &players {
+        assert_eq!(rig.deliver_vote(&format!("e-{player}"), player).await, 204);
+    }
+    assert_eq!(rig.game.record().ran("give").len(), 200);
+    assert!(!rig.daemon().log().contains("in doubt"));
+}
+
+#[tokio::test]
+async fn a_player_who_is_away_gets_everything_in_order_on_coming_back() {
+    let mut rig = Rig::new().await;
+    rig.configure(
+        "",
+        "",
+        "
+  first:
+    commands:
+      - 'give {player} minecraft:diamond 1'
+      - 'xp add {player} 10 points'
+  second:
+    commands:
+      - 'give {player} minecraft:emerald 1'
+",
+    );
+    rig.start().await;
+    for id in ["e-1", "e-2"] {
+        assert_eq!(rig.deliver_vote(id, "alex").await, 204);
+    }
+    // Somebody else does not wait for that.
+    assert_eq!(rig.deliver_vote("e-3", "Steve").await, 204);
+    assert!(rig.game.record().ran("give alex").is_empty());
+    rig.game.join("Alex");
+    rig.until(|record| record.ran("give alex").len() == 4).await;
+    let record = rig.until(|record| record.ran("xp add alex").len() == 2).await;
+    let alex: Vec<&str> = (record.console.iter())
+        .map(|executed| executed.command.as_str())
+        .filter(|command| command.contains("alex") && !command.starts_with("execute"))
+        .collect();
+    let once = [
+        "give alex minecraft:diamond 1",
+        "xp add alex 10 points",
+        "give alex minecraft:emerald 1",
+    ];
+    assert_eq!(alex, [once, once].concat());
+}
+
+#[tokio::test]
+async fn a_player_who_leaves_between_the_list_and_the_gift_is_waited_for() {
+    let rig = Rig::running().await;
+    rig.game
+        .once("give", Habit::Says("No player was found".to_owned()));
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    rig.until(|record| record.ran("give").len() == 2).await;
+    rig.daemon().log_line("granted").await;
+}
+
+#[tokio::test]
+async fn a_game_server_restarted_between_two_votes_leaves_no_doubt() {
+    let rig = Rig::running().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    for number in 2..6 {
+        rig.game.stop().await;
+        rig.game.start_again().unwrap();
+        assert_eq!(rig.deliver_vote(&format!("e-{number}"), "Steve").await, 204);
+    }
+    assert_eq!(rig.has("Steve", "diamond"), 15);
+    assert!(!rig.daemon().log().contains("in doubt"));
+}
+
+#[tokio::test]
+async fn an_idle_server_is_left_in_peace() {
+    let rig = Rig::running().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    let before = rig.game.record().received;
+    // Another vote's whole way is long enough for anything that would come by itself at once.
+    rig.platform.vote("e-2", "Steve", 7);
+    assert_eq!(
+        rig.deliver(&rig.platform.delivery("server.vote", "e-2"))
+            .await
+            .status,
+        Some(422)
+    );
+    assert_eq!(rig.game.record().received, before);
+}
+
+#[tokio::test]
+async fn killed_after_the_command_ran_and_before_its_reply() {
+    let mut rig = Rig::running().await;
+    for (id, found, gifts) in [("e-1", "--ran", 1), ("e-2", "--not-run", 3)] {
+        rig.game.once("give", Habit::Withheld);
+        let delivery = rig.vote(id, "Steve");
+        let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
+        let answer = tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+        let before = rig.game.record().ran("give").len();
+        rig.until(|record| record.ran("give").len() > before).await;
+        rig.kill().await;
+        assert_eq!(answer.await.unwrap().status, None);
+        rig.game.release_replies();
+        rig.start().await;
+        let line = rig.daemon().log_line("in doubt: ").await;
+        for part in [
+            id,
+            "Steve",
+            "survival",
+            "daily",
+            "votive resolve",
+            "give Steve minecraft:diamond 3",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+        assert_eq!(rig.deliver_vote(id, "Steve").await, 503);
+        let settled = rig.votive(&["resolve", id, found]).await;
+        assert!(settled.status.success(), "{settled:?}");
+        rig.until(|record| record.ran("give").len() == gifts).await;
+        assert_eq!(rig.deliver_vote(id, "Steve").await, 204);
+    }
+    assert_eq!(
+        rig.game.record().ran("say").len(),
+        2,
+        "what was answered before the kill is not sent again"
+    );
+}
+
+#[tokio::test]
+async fn killed_with_in_doubt_repeat_and_skip() {
+    let mut rig = Rig::new().await;
+    rig.configure(
+        "",
+        "",
+        "
+  repeat:
+    commands:
+      - run: 'tag {player} add a'
+        in_doubt: repeat
+  skip:
+    commands:
+      - run: 'tag {player} add b'
+        in_doubt: skip
+",
+    );
+    rig.start().await;
+    for step in ["tag Steve add a", "tag Steve add b"] {
+        rig.game.once(step, Habit::Withheld);
+    }
+    let _ = rig.platform.vote("e-1", "Steve", 1);
+    let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
+    let delivery = rig.platform.delivery("server.vote", "e-1");
+    tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+    rig.until(|record| record.ran("tag Steve add a").len() == 1).await;
+    rig.kill().await;
+    rig.start().await;
+    rig.until(|record| record.ran("tag Steve add b").len() == 1).await;
+    assert_eq!(rig.game.record().ran("tag Steve add a").len(), 2);
+    rig.kill().await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    assert_eq!(rig.game.record().ran("tag Steve add b").len(), 1);
+}
+
+/// Kills the daemon whenever the game server has read another few commands, under a load of votes that are delivered
+/// until they are acknowledged.
+#[tokio::test]
+async fn killed_again_and_again() {
+    const VOTES: usize = 60;
+    const KILLS: usize = 12;
+    let mut rig = Rig::new().await;
+    rig.configure(
+        "",
+        "    pace: 1000/s",
+        "
+  thanks:
+    commands:
+      - run: 'scoreboard players add {player} votes 1'
+        require_online: false
+      - 'give {player} minecraft:diamond 1'
+",
+    );
+    let mut random = fastrand::Rng::with_seed(seed());
+    let mut open: Vec<usize> = (0..VOTES).collect();
+    for number in &open {
+        rig.game.join(&format!("P{number}"));
+    }
+    let mut doubts: HashMap<String, String> = HashMap::new();
+    for kill in 0..=KILLS {
+        rig.start().await;
+        random.shuffle(&mut open);
+        let mut deliveries = tokio::task::JoinSet::new();
+        for &number in &open {
+            let delivery = rig.vote(&format!("e-{number}"), &format!("P{number}"));
+            let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
+            deliveries.spawn(async move { (number, platform.deliver(&url, &delivery).await) });
+        }
+        if kill < KILLS {
+            let enough = rig.game.record().received + random.usize(1..20);
+            let all_done = async { while deliveries.join_next().await.is_some() {} };
+            tokio::select! {
+                _ = rig.until(|record| record.received >= enough) => {}
+                () = all_done => {}
+            }
+            doubts.extend(doubts_in(&rig.daemon().log()));
+            rig.kill().await;
+        }
+        deliveries.join_all().await;
+        open.retain(|number| rig.platform.record().acknowledged(&format!("e-{number}")) == 0);
+    }
+    let (_, log) = rig.stop().await;
+    doubts.extend(doubts_in(&log));
+
+    let console = rig.game.console();
+    for number in 0..VOTES {
+        let id = format!("e-{number}");
+        let acknowledged = rig.platform.record().acknowledged(&id) > 0;
+        let mut all_ran = true;
+        for command in [
+            format!("scoreboard players add P{number} votes 1"),
+            format!("give P{number} minecraft:diamond 1"),
+        ] {
+            let ran = times(&console, &command);
+            assert!(ran <= 1, "{command} ran {ran} times (seed {})", seed());
+            all_ran &= ran == 1;
+        }
+        let in_doubt = doubts.contains_key(&id);
+        assert!(
+            acknowledged || in_doubt,
+            "{id} is neither acknowledged nor in doubt (seed {})",
+            seed()
+        );
+        assert!(
+            !acknowledged || all_ran,
+            "{id} was acknowledged and did not arrive (seed {})",
+            seed()
+        );
+        if let Some(command) = doubts.get(&id) {
+            // A doubt is honest: it is about a command whose reply the daemon cannot have recorded.
+            assert!(
+                !acknowledged,
+                "{id} was granted and is in doubt about {command} (seed {})",
+                seed()
+            );
+        }
+    }
+}
+
+/// Event ids that the log calls in doubt, with their commands.
+fn doubts_in(log: &str) -> HashMap<String, String> {
+    let field = |line: &str, name: &str| {
+        Some(
+            line.split(&format!("{name}="))
+                .nth(1)?
+                .split([' ', '"'])
+                .find(|part| !part.is_empty())?
+                .to_owned(),
+        )
+    };
+    let doubts = log.lines().filter(|line| line.contains("in doubt: "));
+    doubts
+        .filter_map(|line| Some((field(line, "event")?, field(line, "command")?)))
+        .collect()
+}
+
+fn seed() -> u64 {
+    std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1)
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_the_command_on_the_wire() {
+    let mut rig = Rig::running().await;
+    rig.game.once("give", Habit::Withheld);
+    let (platform, url, delivery) = (
+        rig.platform.clone(),
+        rig.daemon().url.clone(),
+        rig.vote("e-1", "Steve"),
+    );
+    let answer = tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+    rig.until(|record| record.ran("give").len() == 1).await;
+    rig.daemon().signal("TERM");
+    rig.daemon().log_line("stopping").await;
+    rig.game.release_replies();
+    let (status, log) = rig.daemon.take().unwrap().ended().await;
+    assert!(status.success(), "{log}");
+    assert!(!log.contains("in doubt"), "{log}");
+    assert_eq!(answer.await.unwrap().status, Some(204));
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    assert_eq!(rig.has("Steve", "diamond"), 3);
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_forever() {
+    let mut rig = Rig::running().await;
+    rig.game.once("give", Habit::Withheld);
+    let (platform, url, delivery) = (
+        rig.platform.clone(),
+        rig.daemon().url.clone(),
+        rig.vote("e-1", "Steve"),
+    );
+    tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+    rig.until(|record| record.ran("give").len() == 1).await;
+    let (status, log) = rig.stop().await;
+    assert!(status.success(), "{log}");
+    assert!(
+        log.contains("in doubt: Votive was stopped before the game answered"),
+        "{log}"
+    );
+    rig.start().await;
+    rig.daemon().log_line("in doubt: ").await;
+}
+
+#[tokio::test]
+async fn an_outage_of_the_api_ends_and_everything_arrives_also_after_a_restart() {
+    let mut rig = Rig::running().await;
+    rig.platform.set_outage(Some(ApiAnswer::new(500, "")));
+    for number in 0..20 {
+        assert_eq!(rig.deliver_vote(&format!("e-{number}"), "Steve").await, 502);
+    }
+    rig.kill().await;
+    rig.platform.set_outage(None);
+    rig.start().await;
+    rig.until(|record| record.ran("give").len() == 20).await;
+    rig.platform.stop().await;
+    rig.platform.vote("f-1", "Steve", 1);
+    assert_eq!(rig.deliver_vote("f-1", "Steve").await, 502);
+    rig.platform.start_again().await.unwrap();
+    rig.until(|record| record.ran("give").len() == 21).await;
+}
+
+/// A game server with every bad habit: no reply ever counts for another command.
+#[tokio::test]
+async fn a_thousand_mixed_commands_do_not_shift_replies() {
+    let mut rig = Rig::new().await;
+    let server = "    pace: 1000/s\n    timeouts: {command: 300ms}";
+    rig.configure(
+        "",
+        server,
+        "
+  mixed:
+    commands:
+      - run: 'scoreboard players add {player} votes 1'
+        require_online: false
+      - run: 'say {player}'
+        require_online: false
+        optional: true
+      - run: 'tellraw {player} {\"text\":\"{player}\"}'
+        optional: true
+      - 'give {player} minecraft:diamond 1'
+",
+    );
+    rig.start().await;
+    rig.game.always(
+        "scoreboard",
+        Habit::SecondFrame("Unknown command".to_owned(), When::BeforeNextReply),
+    );
+    rig.game.always("tellraw", Habit::Kind(2));
+    rig.game
+        .always("list", Habit::SecondFrame(String::new(), When::AtOnce));
+    for number in 0..250 {
+        let player = format!("P{number}");
+        rig.game.join(&player);
+        let (habit, expected) = match number % 10 {
+            3 => (Some(Habit::ClosesAfter(20)), 503),
+            6 => (
+                Some(Habit::Says("Unknown item 'minecraft:diamond'".to_owned())),
+                422,
+            ),
+            8 => (
+                Some(Habit::SecondFrame(
+                    "No player was found".to_owned(),
+                    When::BeforeNextReply,
+                )),
+                204,
+            ),
+            9 => (Some(Habit::ClosesAfter(0)), 503),
+            _ => (None, 204),
+        };
+        if let Some(habit) = habit {
+            rig.game.once("give", habit);
+        }
+        if number % 25 == 0 {
+            rig.game.once("say", Habit::Silent);
+        }
+        let answered = rig.deliver(&rig.vote(&format!("e-{number}"), &player)).await;
+        assert_eq!(answered.status, Some(expected), "{number}: {}", answered.body);
+    }
+    let console = rig.game.console();
+    for number in 0..250 {
+        for command in [
+            format!("scoreboard players add P{number} votes 1"),
+            format!("say P{number}"),
+            format!("tellraw P{number} {{\"text\":\"P{number}\"}}"),
+            format!("give P{number} minecraft:diamond 1"),
+        ] {
+            assert_eq!(times(&console, &command), 1, "{command}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_rcon_password_is_told_with_its_file_and_nothing_is_lost() {
+    let mut rig = Rig::new().await;
+    rig.write_secret("password", "not-the-password");
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    let line = rig.daemon().log_line("refuses the password").await;
+    assert!(
+        line.contains("secrets/password") && line.contains("survival"),
+        "{line}"
+    );
+    let (_, log) = rig.stop().await;
+    assert!(!log.contains("not-the-password"), "{log}");
+    rig.write_secret("password", "rcon-password-of-the-tests");
+    rig.start().await;
+    rig.until(|record| record.ran("give").len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_test_vote_goes_the_whole_way_but_the_platform() {
+    let mut rig = Rig::new().await;
+    let args = ["test-vote", "--player", "Steve", "--server", "survival"];
+    let nobody = rig.votive(&args).await;
+    let error = String::from_utf8_lossy(&nobody.stderr).into_owned();
+    assert!(
+        !nobody.status.success() && error.contains("no Votive is running"),
+        "{error}"
+    );
+    rig.start().await;
+    let done = rig.votive(&args).await;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(
+        done.status.success() && said.starts_with("Granted on survival."),
+        "{done:?}"
+    );
+    assert_eq!(rig.has("Steve", "diamond"), 3);
+    let waits = rig
+        .votive(&["test-vote", "--player", "Alex", "--server", "survival"])
+        .await;
+    assert!(
+        String::from_utf8_lossy(&waits.stdout).contains("waits for the player"),
+        "{waits:?}"
+    );
+    for (player, server, words) in [
+        ("@a", "survival", "no player's name"),
+        ("Steve", "creative", "it has: survival"),
+    ] {
+        let refused = rig
+            .votive(&["test-vote", "--player", player, "--server", server])
+            .await;
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && error.contains(words), "{error}");
+    }
+    assert!(rig.platform.record().requests.is_empty());
+}
+
+#[tokio::test]
+async fn two_daemons_do_not_share_a_ledger_or_an_address() {
+    let rig = Rig::running().await;
+    let second = rig.votive(&["run"]).await;
+    let error = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        error.contains("another Votive is running with this state directory"),
+        "{error}"
+    );
+    let address = rig
+        .daemon()
+        .url
+        .strip_prefix("http://")
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    rig.configure(&format!("state_dir: other\nwebhook: # {address}"), "", DAILY);
+    let yaml = std::fs::read_to_string(rig.path("rewards.yaml")).unwrap();
+    let yaml = yaml
+        .replace("127.0.0.1:0", &address)
+        .replacen("state_dir: state\n", "", 1);
+    std::fs::write(rig.path("rewards.yaml"), yaml).unwrap();
+    let third = rig.votive(&["run"]).await;
+    let error = String::from_utf8_lossy(&third.stderr).into_owned();
+    assert_eq!(third.status.code(), Some(1));
+    assert!(
+        error.contains("cannot listen there") && error.contains("webhook.listen"),
+        "{error}"
+    );
+}

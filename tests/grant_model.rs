@@ -1,0 +1,572 @@
+//! The state machine against a model that is simple enough to be seen to be right: a counter of finished steps, the
+//! name of the state, and a table of what may follow what.
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use votive::domain::event::EventKey;
+use votive::domain::grant::{
+    Action, AwardFact, AwardState, Fact, Finish, Grant, MOST_OFFLINE_REPLIES, MOST_REPEATS, Stage,
+};
+use votive::domain::reward::{Command, InDoubtRule, Reward, Target};
+use votive::domain::standing::{self, Standing, Wait};
+use votive::domain::template::Template;
+use votive::domain::vote::{ServerRef, Vote};
+
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    needs_player: bool,
+    optional: bool,
+    in_doubt: InDoubtRule,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Model {
+    finished: usize,
+    state: &'static str,
+    needs_player: Vec<bool>,
+    repeats: u8,
+    offline: u8,
+}
+
+impl Model {
+    fn new(shapes: &[Shape]) -> Model {
+        let needs_player = shapes.iter().map(|shape| shape.needs_player).collect();
+        Model {
+            finished: 0,
+            state: "planned",
+            needs_player,
+            repeats: 0,
+            offline: 0,
+        }
+    }
+
+    fn next(mut self) -> Model {
+        self.finished += 1;
+        self.state = if self.finished == self.needs_player.len() {
+            "done"
+        } else {
+            "planned"
+        };
+        (self.repeats, self.offline) = (0, 0);
+        self
+    }
+
+    fn to(mut self, state: &'static str) -> Model {
+        self.state = state;
+        self
+    }
+
+    /// The model after a fact; `None` where the fact is illegal.
+    fn after(mut self, fact: &AwardFact, shapes: &[Shape]) -> Option<Model> {
+        let shape = *shapes.get(self.finished)?;
+        let needs_player = self.needs_player[self.finished];
+        Some(match (self.state, fact) {
+            ("planned", AwardFact::Intent) => self.to("sending"),
+            ("sending", AwardFact::NotSent) => self.to("planned"),
+            ("sending", AwardFact::Ran { .. }) => self.next(),
+            ("sending", AwardFact::Rejected { .. }) if shape.optional => self.next(),
+            ("sending", AwardFact::Rejected { .. }) => self.to("refused"),
+            ("sending", AwardFact::Offline) if shape.optional && !needs_player => self.next(),
+            ("sending", AwardFact::Offline) if self.offline == MOST_OFFLINE_REPLIES - 1 => self.to("refused"),
+            ("sending", AwardFact::Offline) => {
+                let index = self.finished;
+                self.needs_player[index] = true;
+                self.offline += 1;
+                self.to("planned")
+            }
+            ("sending", AwardFact::NoOutcome { .. }) if shape.optional => self.next(),
+            ("sending", AwardFact::NoOutcome { .. }) => match shape.in_doubt {
+                InDoubtRule::Skip => self.next(),
+                InDoubtRule::Repeat if self.repeats < MOST_REPEATS => {
+                    self.repeats += 1;
+                    self.to("planned")
+                }
+                InDoubtRule::Hold | InDoubtRule::Repeat => self.to("in doubt"),
+            },
+            ("in doubt", AwardFact::Settled { ran: true }) => self.next(),
+            ("in doubt", AwardFact::Settled { ran: false }) => self.to("planned"),
+            ("planned" | "in doubt" | "refused", AwardFact::Cancelled) => self.to("closed"),
+            _ => return None,
+        })
+    }
+}
+
+fn state(grant: &Grant) -> &'static str {
+    match &grant.plan().unwrap().awards[0].state {
+        AwardState::Planned => "planned",
+        AwardState::Sending => "sending",
+        AwardState::InDoubt { .. } => "in doubt",
+        AwardState::Done => "done",
+        AwardState::Refused { .. } => "refused",
+        AwardState::Closed => "closed",
+    }
+}
+
+fn finished(grant: &Grant) -> usize {
+    grant.plan().unwrap().awards[0]
+        .steps
+        .iter()
+        .filter(|step| step.finished.is_some())
+        .count()
+}
+
+fn reward(name: &str, commands: &[(&str, Shape)]) -> Arc<Reward> {
+    let command = |(run, shape): &(&str, Shape)| Command {
+        run: Template::parse(run).0,
+        require_online: shape.needs_player,
+        optional: shape.optional,
+        in_doubt: Some(shape.in_doubt),
+    };
+    Arc::new(Reward {
+        name: name.to_owned(),
+        commands: commands.iter().map(command).collect(),
+    })
+}
+
+fn target(rewards: &[Arc<Reward>]) -> Option<Target<'_>> {
+    Some(Target {
+        name: "survival",
+        in_doubt: InDoubtRule::Hold,
+        rewards,
+        bedrock_prefix: None,
+    })
+}
+
+fn vote(nickname: &str) -> Vote {
+    Vote {
+        nickname: nickname.to_owned(),
+        server: ServerRef::Id(1),
+        user_id: None,
+        created_at: None,
+    }
+}
+
+fn received() -> Grant {
+    Grant::received(EventKey::new("server.vote", "e-1"), Timestamp::UNIX_EPOCH)
+}
+
+fn apply(grant: &Grant, fact: Fact<'_>) -> Grant {
+    grant.apply(fact, Timestamp::UNIX_EPOCH).unwrap().0
+}
+
+fn planned(rewards: &[Arc<Reward>]) -> Grant {
+    apply(
+        &received(),
+        Fact::Fetched {
+            vote: vote("Steve"),
+            target: target(rewards),
+            order: 0,
+        },
+    )
+}
+
+const PLAIN: Shape = Shape {
+    needs_player: true,
+    optional: false,
+    in_doubt: InDoubtRule::Hold,
+};
+const ANYTIME: Shape = Shape {
+    needs_player: false,
+    ..PLAIN
+};
+
+fn ran() -> AwardFact {
+    AwardFact::Ran {
+        reply: "ok".to_owned(),
+    }
+}
+
+fn rejected() -> AwardFact {
+    AwardFact::Rejected {
+        reason: "no".to_owned(),
+        reply: "no".to_owned(),
+    }
+}
+
+fn facts(grant: &Grant, award: usize, facts: &[AwardFact]) -> Grant {
+    facts.iter().fold(grant.clone(), |grant, fact| {
+        apply(&grant, Fact::Award(award, fact.clone()))
+    })
+}
+
+fn any_fact() -> impl Strategy<Value = AwardFact> {
+    prop_oneof![
+        // Twice as likely, or few histories would come far.
+        4 => Just(AwardFact::Intent),
+        1 => Just(AwardFact::NotSent),
+        1 => Just(AwardFact::Offline),
+        2 => Just(ran()),
+        1 => Just(rejected()),
+        2 => Just(AwardFact::NoOutcome { reason: "?".to_owned() }),
+        1 => any::<bool>().prop_map(|ran| AwardFact::Settled { ran }),
+        1 => Just(AwardFact::Cancelled),
+    ]
+}
+
+fn any_shapes() -> impl Strategy<Value = Vec<Shape>> {
+    let rule = prop_oneof![
+        Just(InDoubtRule::Hold),
+        Just(InDoubtRule::Repeat),
+        Just(InDoubtRule::Skip)
+    ];
+    let shape = (any::<bool>(), any::<bool>(), rule);
+    let shape = shape.prop_map(|(needs_player, optional, in_doubt)| Shape {
+        needs_player,
+        optional,
+        in_doubt,
+    });
+    prop::collection::vec(shape, 1..5).prop_map(|mut shapes| {
+        shapes.sort_by_key(|shape| shape.needs_player);
+        shapes
+    })
+}
+
+proptest! {
+    #[test]
+    fn an_award_does_what_the_model_does(shapes in any_shapes(), history in prop::collection::vec(any_fact(), 0..60)) {
+        let commands: Vec<(&str, Shape)> = shapes.iter().map(|&shape| ("say {player}", shape)).collect();
+        let rewards = [reward("daily", &commands)];
+        let (mut grant, mut model) = (planned(&rewards), Model::new(&shapes));
+        for fact in history {
+            let before = grant.clone();
+            match (grant.apply(Fact::Award(0, fact.clone()), Timestamp::UNIX_EPOCH), model.clone().after(&fact, &shapes)) {
+                (Ok((after, actions)), Some(expected)) => {
+                    let action = match expected.state {
+                        "planned" => vec![Action::Queue(0)],
+                        "sending" => vec![Action::Send(0)],
+                        _ => vec![],
+                    };
+                    prop_assert_eq!(actions, action);
+                    (grant, model) = (after, expected);
+                }
+                (Err(_), None) => {}
+                (got, expected) => prop_assert!(false, "{:?} from {:?}: {:?}, expected {:?}", fact, model, got, expected),
+            }
+            prop_assert_eq!(state(&grant), model.state);
+            prop_assert_eq!(finished(&grant), model.finished);
+            prop_assert_eq!(grant.is_open(), !matches!(model.state, "done" | "refused" | "closed"));
+            // What is finished stays as it is.
+            let steps = |grant: &Grant| grant.plan().unwrap().awards[0].steps.clone();
+            for (old, new) in steps(&before).into_iter().zip(steps(&grant)) {
+                prop_assert!(old.finished.is_none() || old == new);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_steps_that_need_nobody_come_first_and_serials_are_unique() {
+    let rewards = [
+        reward(
+            "a",
+            &[
+                ("give {player} x", PLAIN),
+                ("say 1", ANYTIME),
+                ("tag {player}", PLAIN),
+                ("say 2", ANYTIME),
+            ],
+        ),
+        reward("b", &[("say 3", ANYTIME)]),
+    ];
+    let grant = planned(&rewards);
+    let plan = grant.plan().unwrap();
+    let commands: Vec<&str> = plan.awards[0]
+        .steps
+        .iter()
+        .map(|step| step.command.as_str())
+        .collect();
+    assert_eq!(commands, ["say 1", "say 2", "give Steve x", "tag Steve"]);
+    let serials: Vec<u32> = plan
+        .awards
+        .iter()
+        .flat_map(|award| &award.steps)
+        .map(|step| step.serial)
+        .collect();
+    assert_eq!(serials, [0, 1, 2, 3, 4]);
+    assert_eq!(plan.verdicts.len(), 2);
+    assert!(
+        plan.verdicts
+            .iter()
+            .all(|verdict| verdict.applies && !verdict.reason.is_empty())
+    );
+}
+
+#[test]
+fn awards_of_one_grant_are_independent() {
+    let rewards = [reward("a", &[("x", ANYTIME)]), reward("b", &[("y", ANYTIME)])];
+    let grant = facts(&planned(&rewards), 0, &[AwardFact::Intent, rejected()]);
+    assert!(grant.is_open());
+    let grant = facts(&grant, 1, &[AwardFact::Intent, ran()]);
+    assert!(!grant.is_open());
+    let stands = standing::of(&grant, "survival", |_, _| Wait::Turn);
+    assert_eq!(stands, Standing::Refused("no".to_owned()));
+}
+
+#[test]
+fn a_command_that_cannot_be_sent_is_refused_and_the_others_go_on() {
+    let long = "x".repeat(2000);
+    let rewards = [
+        reward("long", &[(&long, ANYTIME)]),
+        reward("short", &[("y", ANYTIME)]),
+    ];
+    let (grant, actions) = received()
+        .apply(
+            Fact::Fetched {
+                vote: vote("Steve"),
+                target: target(&rewards),
+                order: 0,
+            },
+            Timestamp::UNIX_EPOCH,
+        )
+        .unwrap();
+    assert!(matches!(
+        grant.plan().unwrap().awards[0].state,
+        AwardState::Refused { .. }
+    ));
+    assert_eq!(actions, [Action::Queue(1)]);
+}
+
+#[test]
+fn a_vote_that_cannot_be_rewarded_is_refused_and_kept_for_a_redelivery() {
+    let rewards = [reward("a", &[("x", ANYTIME)])];
+    let unknown_server = Fact::Fetched {
+        vote: vote("Steve"),
+        target: None,
+        order: 0,
+    };
+    let bad_name = Fact::Fetched {
+        vote: vote("@a"),
+        target: target(&rewards),
+        order: 0,
+    };
+    for fact in [unknown_server, bad_name] {
+        let grant = apply(&received(), fact);
+        assert!(matches!(grant.stage, Stage::Refused { vote: Some(_), .. }));
+        assert!(!grant.is_open());
+    }
+    let grant = apply(
+        &received(),
+        Fact::Fetched {
+            vote: vote("Steve"),
+            target: None,
+            order: 0,
+        },
+    );
+    let grant = apply(
+        &grant,
+        Fact::Redelivered {
+            target: target(&rewards),
+            order: 7,
+        },
+    );
+    assert_eq!(grant.plan().unwrap().order, 7);
+}
+
+#[test]
+fn a_404_is_final_after_two_minutes_until_somebody_asks_again() {
+    let not_found = |grant: &Grant, seconds| apply(grant, Fact::NotFound { seconds });
+    let grant = not_found(&not_found(&received(), 0), 119);
+    assert_eq!(
+        grant.stage,
+        Stage::Received {
+            attempts: 2,
+            elapsed: 119
+        }
+    );
+    let grant = not_found(&grant, 1);
+    assert!(matches!(grant.stage, Stage::Refused { vote: None, .. }));
+    let (grant, actions) = grant
+        .apply(
+            Fact::Redelivered {
+                target: None,
+                order: 0,
+            },
+            Timestamp::UNIX_EPOCH,
+        )
+        .unwrap();
+    assert_eq!(actions, [Action::Fetch]);
+    assert!(matches!(not_found(&grant, 0).stage, Stage::Refused { .. }));
+    assert!(matches!(
+        apply(&grant, Fact::FetchFailed { seconds: 0 }).stage,
+        Stage::Received { .. }
+    ));
+}
+
+#[test]
+fn a_redelivery_renders_what_is_refused_anew_and_keeps_what_is_finished() {
+    let old = [reward("a", &[("say 1", ANYTIME), ("typo", ANYTIME)])];
+    let refused = facts(
+        &planned(&old),
+        0,
+        &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()],
+    );
+    let fixed = [reward(
+        "a",
+        &[("say 1", ANYTIME), ("fixed", ANYTIME), ("more", ANYTIME)],
+    )];
+    let grant = apply(
+        &refused,
+        Fact::Redelivered {
+            target: target(&fixed),
+            order: 9,
+        },
+    );
+    let award = &grant.plan().unwrap().awards[0];
+    let steps: Vec<(&str, bool)> = award
+        .steps
+        .iter()
+        .map(|step| (step.command.as_str(), step.finished.is_some()))
+        .collect();
+    assert_eq!(steps, [("say 1", true), ("fixed", false), ("more", false)]);
+    assert_eq!(award.state, AwardState::Planned);
+    let mut serials: Vec<u32> = award.steps.iter().map(|step| step.serial).collect();
+    let next = grant.plan().unwrap().next_serial;
+    assert!(serials.iter().all(|&serial| serial < next));
+    serials.dedup();
+    assert_eq!(serials.len(), 3);
+    assert!(
+        !serials[1..].contains(&1),
+        "the serial of the rejected step is never used again"
+    );
+    assert_eq!(grant.plan().unwrap().order, 0, "the plan keeps its place");
+}
+
+#[test]
+fn a_redelivery_does_not_touch_what_has_run_if_the_file_says_otherwise_now() {
+    let old = [reward("a", &[("say 1", ANYTIME), ("typo", ANYTIME)])];
+    let refused = facts(
+        &planned(&old),
+        0,
+        &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()],
+    );
+    let changed = [reward("a", &[("say 2", ANYTIME), ("fixed", ANYTIME)])];
+    let shorter = [reward("a", &[])];
+    let other = [reward("b", &[("say 1", ANYTIME)])];
+    for rewards in [&changed[..], &shorter, &other] {
+        let grant = apply(
+            &refused,
+            Fact::Redelivered {
+                target: target(rewards),
+                order: 9,
+            },
+        );
+        let award = &grant.plan().unwrap().awards[0];
+        assert!(matches!(&award.state, AwardState::Refused { reply: None, .. }));
+        assert!(matches!(award.steps[0].finished, Some(Finish::Ran { .. })));
+    }
+    let grant = apply(
+        &refused,
+        Fact::Redelivered {
+            target: None,
+            order: 9,
+        },
+    );
+    assert_eq!(state(&grant), "refused");
+}
+
+#[test]
+fn a_redelivery_changes_nothing_in_any_other_state() {
+    let rewards = [reward("a", &[("x", ANYTIME)])];
+    let doubt = AwardFact::NoOutcome {
+        reason: "?".to_owned(),
+    };
+    let histories: [&[AwardFact]; 5] = [
+        &[],
+        &[AwardFact::Intent],
+        &[AwardFact::Intent, doubt],
+        &[AwardFact::Intent, ran()],
+        &[AwardFact::Cancelled],
+    ];
+    for history in histories {
+        let grant = facts(&planned(&rewards), 0, history);
+        let again = Fact::Redelivered {
+            target: target(&rewards),
+            order: 9,
+        };
+        assert_eq!(
+            grant.apply(again, Timestamp::UNIX_EPOCH).unwrap(),
+            (grant.clone(), vec![])
+        );
+    }
+    let again = Fact::Redelivered {
+        target: target(&rewards),
+        order: 9,
+    };
+    assert_eq!(apply(&received(), again), received());
+}
+
+#[test]
+fn only_a_retry_reopens_what_was_closed() {
+    let rewards = [reward("a", &[("x", ANYTIME)])];
+    let closed = facts(&planned(&rewards), 0, &[AwardFact::Cancelled]);
+    assert_eq!(state(&closed), "closed");
+    let grant = apply(
+        &closed,
+        Fact::Retried {
+            target: target(&rewards),
+            order: 9,
+        },
+    );
+    assert_eq!(state(&grant), "planned");
+}
+
+#[test]
+fn a_plan_is_made_once() {
+    let rewards = [reward("a", &[("x", ANYTIME)])];
+    let again = Fact::Fetched {
+        vote: vote("Alex"),
+        target: target(&rewards),
+        order: 9,
+    };
+    assert!(planned(&rewards).apply(again, Timestamp::UNIX_EPOCH).is_err());
+    assert!(
+        planned(&rewards)
+            .apply(Fact::FetchFailed { seconds: 1 }, Timestamp::UNIX_EPOCH)
+            .is_err()
+    );
+}
+
+#[test]
+fn a_vote_that_earns_nothing_is_granted() {
+    let grant = planned(&[]);
+    assert!(!grant.is_open());
+    assert_eq!(
+        standing::of(&grant, "survival", |_, _| Wait::Turn),
+        Standing::Granted
+    );
+}
+
+#[test]
+fn the_answer_speaks_of_what_most_needs_attention() {
+    let rewards = [
+        reward("a", &[("x", ANYTIME)]),
+        reward("b", &[("y {player}", PLAIN)]),
+    ];
+    let grant = planned(&rewards);
+    let of = |grant: &Grant, wait: Wait| {
+        standing::of(grant, "survival", |award, _| {
+            if award.reward == "b" { wait } else { Wait::Turn }
+        })
+    };
+    assert_eq!(of(&grant, Wait::Player), Standing::Working);
+    let grant = facts(&grant, 0, &[AwardFact::Intent, ran()]);
+    assert_eq!(of(&grant, Wait::Player), Standing::AwaitsPlayer);
+    assert_eq!(
+        of(&grant, Wait::Server),
+        Standing::ServerDown("survival".to_owned())
+    );
+    let doubt = facts(
+        &grant,
+        1,
+        &[
+            AwardFact::Intent,
+            AwardFact::NoOutcome {
+                reason: "?".to_owned(),
+            },
+        ],
+    );
+    assert_eq!(of(&doubt, Wait::Turn), Standing::InDoubt("survival".to_owned()));
+}
