@@ -85,18 +85,24 @@ impl Mender {
 
     /// Changes the line that made the parser stop; `false` where that cannot help.
     pub(super) fn mend(&mut self, kind: &ErrorKind, at: Position) -> bool {
-        if self.mended.len() == MOST_MENDED {
+        if self.mended.len() == MOST_MENDED || *kind == ErrorKind::RecursionLimitExceeded {
             return false;
+        }
+        if *kind == ErrorKind::DirectiveDisallowed {
+            let (message, remedy) = explain(kind);
+            return self.leave_out(at.line, Some(Trap::Other(message, remedy)));
         }
         // A line that was quoted and still does not read is left out; its one problem is told already.
         if self.times.get(&at.line).is_some_and(|times| *times > 0) {
             return self.leave_out(at.line, None);
         }
-        if let Some((line, column, trap)) = self.trap(kind, at) {
-            return self.quote(line, column, trap);
+        if in_brackets(kind)
+            && let Some(mended) = self.quote_opening(at.line)
+        {
+            return mended;
         }
-        if in_brackets(kind) {
-            return self.quote_opening(at.line);
+        if let Some((column, trap)) = self.trap(kind, at) {
+            return self.quote(at.line, column, trap);
         }
         if NO_SPACE.is_match(self.line(at.line)) {
             return self.leave_out(at.line, Some(Trap::NoSpace));
@@ -118,9 +124,13 @@ impl Mender {
             .map_or("", String::as_str)
     }
 
-    /// The text that the parser stumbled over: its line, the column of its first character from 0, and why.
-    fn trap(&self, kind: &ErrorKind, at: Position) -> Option<(usize, usize, Trap)> {
+    /// The text that the parser stumbled over: the column of its first character from 0, and why.
+    fn trap(&self, kind: &ErrorKind, at: Position) -> Option<(usize, Trap)> {
         let (column, value) = value(self.line(at.line));
+        if at.column <= column {
+            // The parser did not get to the value: the line itself is out of place.
+            return None;
+        }
         let first = value.chars().next()?;
         let colon = value.contains(": ") || value.trim_end().ends_with(':');
         let trap = match first {
@@ -129,30 +139,25 @@ impl Mender {
             '|' | '>' => Trap::Block(first),
             '\'' | '"' => Trap::Quote(first),
             '[' | '{' if !spans_lines(value) => Trap::Bracket(first),
-            _ if colon
-                && matches!(
-                    kind,
-                    ErrorKind::MappingValueNotAllowed | ErrorKind::SimpleKeyExpected
-                ) =>
-            {
-                Trap::Colon
-            }
+            _ if colon => Trap::Colon,
             _ => return None,
         };
-        Some((at.line, column, trap))
+        Some((column, trap))
     }
 
-    /// Quotes what began with a bracket on this line or above, and was not closed where it should have been.
-    fn quote_opening(&mut self, line: usize) -> bool {
-        for line in (1..=line).rev() {
+    /// Quotes what begins with a bracket on this line, or on a line above where it was not closed. `None`: there is
+    /// no such line; `false`: it is meant to go on over several lines, and nobody can tell how far.
+    fn quote_opening(&mut self, last: usize) -> Option<bool> {
+        for line in (1..=last).rev() {
             let (column, value) = value(self.line(line));
-            if let Some(bracket @ ('[' | '{')) = value.chars().next() {
-                return !spans_lines(value)
-                    && !self.times.contains_key(&line)
-                    && self.quote(line, column, Trap::Bracket(bracket));
+            let closed = value.matches(['[', '{']).count() <= value.matches([']', '}']).count();
+            if let Some(bracket @ ('[' | '{')) = value.chars().next()
+                && (line == last || !closed)
+            {
+                return Some(!spans_lines(value) && self.quote(line, column, Trap::Bracket(bracket)));
             }
         }
-        false
+        None
     }
 
     /// Puts the rest of a line in single quotes.
@@ -227,6 +232,7 @@ fn in_brackets(kind: &ErrorKind) -> bool {
             | E::ExpectedFlowMappingSeparator
             | E::ExpectedFlowSequenceSeparator
             | E::BlockEntryInFlowCollection
+            | E::InvalidColonPlacement
             | E::InvalidFlowScalarIndent
     )
 }
@@ -246,9 +252,10 @@ impl Mended {
                 );
             }
             _ if secret => "YAML does not read this value as plain text".to_owned(),
+            Trap::Begins('`') => "a text that begins with a backtick is not read as text by YAML".to_owned(),
             Trap::Begins(c) => format!("a text that begins with `{c}` is not read as text by YAML"),
-            Trap::Bracket(c @ '[') => format!("`{c}` begins a list in YAML, and this is none"),
-            Trap::Bracket(c) => format!("`{c}` begins a map in YAML, and this is none"),
+            Trap::Bracket(c @ '[') => format!("`{c}` begins a list in YAML, and this does not read as one"),
+            Trap::Bracket(c) => format!("`{c}` begins a map in YAML, and this does not read as one"),
             Trap::Block(c) => format!("`{c}` begins a text of several lines in YAML, and this is none"),
             Trap::Quote(_) => {
                 "the text does not end where its quotes end, or a closing quote is missing".to_owned()
@@ -258,7 +265,9 @@ impl Mended {
             }
         };
         let remedy = match self.trap {
-            Trap::Bracket('[') => format!("{QUOTE_IT}; in a list, do so with every entry"),
+            Trap::Bracket('[') => {
+                format!("{QUOTE_IT}; if it is a list, do so with every entry, and close the bracket")
+            }
             _ => QUOTE_IT.to_owned(),
         };
         (message, remedy)
@@ -292,7 +301,7 @@ pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
     match kind {
         E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar => (
             "there is a tab here, and YAML takes only spaces for indentation",
-            "replace every tab in the file by two spaces; nothing below this line was checked",
+            "replace every tab in the file by two spaces; nothing else could be checked",
         ),
         E::DirectiveDisallowed => (
             "a line that begins with `%` is an instruction to YAML, and this file knows none",

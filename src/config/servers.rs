@@ -51,7 +51,7 @@ pub(super) fn read(
         };
         let ids = read_ids(reader, &section, &entry.key, &mut ids);
         let rcon = address(reader, &section, entry);
-        let password = secrets::password(reader, &section, &entry.at, sources);
+        let password = secrets::password(reader, &section, entry, sources);
         let given = given(reader, &section, entry, rewards);
         let in_doubt = section
             .get("in_doubt")
