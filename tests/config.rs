@@ -3,6 +3,9 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test config` writes the expected output anew; read the difference before it is kept.
 
+// In a test an `unwrap` that fails is a failed test, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -197,8 +200,10 @@ fn the_shipped_file_has_nothing_wrong_in_its_comments() {
     assert_eq!(facts(&full), facts(&shipped));
 }
 
-/// Each: the variables, and a part of what is said about them; nothing for a good one.
-const VARIABLES: &[(&[(&str, &str)], &[&str])] = &[
+/// Variables, and parts of what is said about them; nothing for good ones.
+type Variables = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
+const VARIABLES: &[Variables] = &[
     (&[("VOTIVE_SERVERS__SURVIVAL__RCON", "127.0.0.1:1")], &[]),
     (&[("VOTIVE_servers__Survival__rcon", "127.0.0.1:1")], &[]),
     (&[("VOTIVE_WEBHOOK__LISTEN", "[::1]:8787")], &[]),
@@ -393,6 +398,30 @@ fn variables_win_over_the_file_and_name_their_secrets() {
     assert_eq!(config.gamemonitoring.signing_tokens[0].expose(), "token");
     assert_eq!(config.gamemonitoring.api_url.as_str(), "http://127.0.0.1:1/");
     assert_eq!(config.players.bedrock_prefix, Some('.'));
+}
+
+/// As `votive demo` runs it: nothing but the file, everything else from variables.
+#[test]
+fn the_shipped_file_needs_no_secrets_file_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rewards.yaml");
+    fs::write(&path, SHIPPED).unwrap();
+    let env = [
+        ("VOTIVE_STATE_DIR", "state"),
+        ("VOTIVE_GAMEMONITORING__API_URL", "http://127.0.0.1:40001"),
+        ("VOTIVE_GAMEMONITORING__SIGNING_TOKEN", "token"),
+        ("VOTIVE_WEBHOOK__LISTEN", "127.0.0.1:0"),
+        ("VOTIVE_SERVERS__SURVIVAL__RCON", "127.0.0.1:40002"),
+        ("VOTIVE_SERVERS__SURVIVAL__PASSWORD", "one"),
+        ("VOTIVE_SERVERS__SKYBLOCK__RCON", "127.0.0.1:40003"),
+        ("VOTIVE_SERVERS__SKYBLOCK__PASSWORD", "two"),
+    ];
+    let loaded = config::load(&sources(&path, &env));
+    assert_eq!(loaded.warnings, []);
+    let config = loaded.config.unwrap();
+    assert_eq!(config.webhook.listen.port(), 0);
+    let addresses: Vec<&str> = config.servers.iter().map(|server| server.rcon.as_str()).collect();
+    assert_eq!(addresses, ["127.0.0.1:40002", "127.0.0.1:40003"]);
 }
 
 #[test]

@@ -83,38 +83,38 @@ impl Mender {
         &self.mended
     }
 
-    /// Changes the line that made the parser stop; `false` where that cannot help.
-    pub(super) fn mend(&mut self, kind: &ErrorKind, at: Position) -> bool {
-        if self.mended.len() == MOST_MENDED || *kind == ErrorKind::RecursionLimitExceeded {
-            return false;
-        }
-        if *kind == ErrorKind::DirectiveDisallowed {
-            let (message, remedy) = explain(kind);
-            return self.leave_out(at.line, Some(Trap::Other(message, remedy)));
-        }
-        // A line that was quoted and still does not read is left out; its one problem is told already.
-        if self.times.get(&at.line).is_some_and(|times| *times > 0) {
-            return self.leave_out(at.line, None);
-        }
-        if in_brackets(kind)
-            && let Some(mended) = self.quote_opening(at.line)
-        {
-            return mended;
-        }
-        if let Some((column, trap)) = self.trap(kind, at) {
-            return self.quote(at.line, column, trap);
-        }
-        if NO_SPACE.is_match(self.line(at.line)) {
-            return self.leave_out(at.line, Some(Trap::NoSpace));
-        }
-        if at.line > 1
-            && NO_SPACE.is_match(self.line(at.line - 1))
-            && !self.times.contains_key(&(at.line - 1))
-        {
-            return self.leave_out(at.line - 1, Some(Trap::NoSpace));
+    /// Changes the line that made the parser stop.
+    ///
+    /// # Errors
+    /// Where to point at, if no change can help.
+    pub(super) fn mend(&mut self, kind: &ErrorKind, at: Position) -> Result<(), Position> {
+        let hopeless = tabs(kind) || *kind == ErrorKind::RecursionLimitExceeded;
+        if hopeless || self.mended.len() == MOST_MENDED {
+            return Err(at);
         }
         let (message, remedy) = explain(kind);
-        self.leave_out(at.line, Some(Trap::Other(message, remedy)))
+        let other = Trap::Other(message, remedy);
+        let mended = if *kind == ErrorKind::DirectiveDisallowed {
+            self.leave_out(at.line, Some(other))
+        } else if self.times.contains_key(&at.line) {
+            // A line that was quoted and still does not read is left out; its one problem is told already.
+            self.leave_out(at.line, None)
+        } else if let Some((line, column, bracket)) = self.opening(kind, at.line) {
+            let opening = Position {
+                line,
+                column: column + 1,
+            };
+            return self.quote(line, column, bracket).then_some(()).ok_or(opening);
+        } else if let Some((line, column, quote)) = self.unclosed_quote(kind, at.line) {
+            self.quote(line, column, quote)
+        } else if let Some((column, trap)) = self.trap(kind, at) {
+            self.quote(at.line, column, trap)
+        } else if let Some(line) = self.without_space(at.line) {
+            self.leave_out(line, Some(Trap::NoSpace))
+        } else {
+            self.leave_out(at.line, Some(other))
+        };
+        mended.then_some(()).ok_or(at)
     }
 
     fn line(&self, number: usize) -> &str {
@@ -138,26 +138,47 @@ impl Mender {
             '-' if !matches!(kind, ErrorKind::MappingValueNotAllowed) => Trap::Begins(first),
             '|' | '>' => Trap::Block(first),
             '\'' | '"' => Trap::Quote(first),
-            '[' | '{' if !spans_lines(value) => Trap::Bracket(first),
+            '[' | '{' => Trap::Bracket(first),
             _ if colon => Trap::Colon,
             _ => return None,
         };
         Some((column, trap))
     }
 
-    /// Quotes what begins with a bracket on this line, or on a line above where it was not closed. `None`: there is
-    /// no such line; `false`: it is meant to go on over several lines, and nobody can tell how far.
-    fn quote_opening(&mut self, last: usize) -> Option<bool> {
-        for line in (1..=last).rev() {
-            let (column, value) = value(self.line(line));
-            let closed = value.matches(['[', '{']).count() <= value.matches([']', '}']).count();
-            if let Some(bracket @ ('[' | '{')) = value.chars().next()
-                && (line == last || !closed)
-            {
-                return Some(!spans_lines(value) && self.quote(line, column, Trap::Bracket(bracket)));
-            }
+    /// What begins with a bracket on this line, or on a line above where it was not closed, if the parser got lost in
+    /// brackets: line, column from 0, and why.
+    fn opening(&self, kind: &ErrorKind, last: usize) -> Option<(usize, usize, Trap)> {
+        if !in_brackets(kind) {
+            return None;
         }
-        None
+        (1..=last).rev().find_map(|line| {
+            let (column, value) = value(self.line(line));
+            let bracket = value.chars().next().filter(|c| matches!(c, '[' | '{'))?;
+            let closed = value.matches(['[', '{']).count() <= value.matches([']', '}']).count();
+            (line == last || !closed).then_some((line, column, Trap::Bracket(bracket)))
+        })
+    }
+
+    /// A quote above this line that was not closed on its own line, if the parser found a text behind a closing one:
+    /// then the quote that begins a text on this line was taken for the closing one.
+    fn unclosed_quote(&self, kind: &ErrorKind, last: usize) -> Option<(usize, usize, Trap)> {
+        let behind = matches!(
+            kind,
+            ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar
+        );
+        let lines = if behind { 1..last } else { 0..0 };
+        lines.rev().find_map(|line| {
+            let (column, value) = value(self.line(line));
+            let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+            (value.matches(quote).count() % 2 == 1).then_some((line, column, Trap::Quote(quote)))
+        })
+    }
+
+    /// This line, or the one above, if the space behind its colon is missing.
+    fn without_space(&self, line: usize) -> Option<usize> {
+        [line, line.saturating_sub(1)]
+            .into_iter()
+            .find(|line| NO_SPACE.is_match(self.line(*line)) && !self.times.contains_key(line))
     }
 
     /// Puts the rest of a line in single quotes.
@@ -165,6 +186,9 @@ impl Mender {
         let Some(text) = line.checked_sub(1).and_then(|n| self.lines.get_mut(n)) else {
             return false;
         };
+        if spans_lines(&text.chars().skip(column).collect::<String>()) {
+            return false;
+        }
         let start = text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
         let quoted = text[start..].trim_end().replace('\'', "''");
         text.replace_range(start.., &format!("'{quoted}'"));
@@ -214,9 +238,19 @@ fn value(line: &str) -> (usize, &str) {
     })
 }
 
-/// Whether a list or map in brackets is meant to go on in the next line.
+/// Whether a value is a list or map in brackets that is meant to go on in the next line: nobody can tell how far, so
+/// quoting it cannot help.
 fn spans_lines(value: &str) -> bool {
-    value.trim_end().ends_with(['[', '{', ','])
+    let value = value.trim_end();
+    matches!(value, "[" | "{") || (value.starts_with(['[', '{']) && value.ends_with(','))
+}
+
+fn tabs(kind: &ErrorKind) -> bool {
+    use ErrorKind as E;
+    matches!(
+        kind,
+        E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar
+    )
 }
 
 /// Whether the parser was inside `[]` or `{}`.
@@ -265,7 +299,7 @@ impl Mended {
             }
         };
         let remedy = match self.trap {
-            Trap::Bracket('[') => {
+            Trap::Bracket('[') if !secret => {
                 format!("{QUOTE_IT}; if it is a list, do so with every entry, and close the bracket")
             }
             _ => QUOTE_IT.to_owned(),
@@ -299,7 +333,7 @@ pub(super) fn explain_mark(mark: char, secret: bool) -> (String, String) {
 pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
     use ErrorKind as E;
     match kind {
-        E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar => (
+        kind if tabs(kind) => (
             "there is a tab here, and YAML takes only spaces for indentation",
             "replace every tab in the file by two spaces; nothing else could be checked",
         ),

@@ -94,8 +94,8 @@ fn one(reader: &mut Reader<'_>, node: &Node, is_file: bool, sources: &Sources) -
                 if found.readable_by_others {
                     reader.warning(
                         node,
-                        format!("everybody on this machine can read {}", found.source),
-                        format!("run: chmod 600 {}", found.source),
+                        format!("everybody on this machine can read {}", found.shown),
+                        format!("run: chmod 600 {}", found.shown),
                     );
                 }
                 Some((found.secret, found.source))
