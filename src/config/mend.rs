@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use granit_parser::ErrorKind;
 use regex::Regex;
 
+use super::keys;
 use super::problem::Position;
 
 /// A file has at most this many lines mended; each costs reading it once more.
@@ -60,7 +61,7 @@ static LINE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// `key:value`, which YAML reads as one text.
 #[allow(clippy::unwrap_used)]
-static NO_SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\s*(?:- +)*[a-z_]+:[^\s/]").unwrap());
+static NO_SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\s*(?:- +)*([a-z_]+):\S").unwrap());
 
 impl Mender {
     pub(super) fn new(text: &str) -> Self {
@@ -96,6 +97,8 @@ impl Mender {
         let other = Trap::Other(message, remedy);
         let mended = if *kind == ErrorKind::DirectiveDisallowed {
             self.leave_out(at.line, Some(other))
+        } else if let Some(line) = self.without_space(at.line) {
+            self.put_space(line)
         } else if self.times.contains_key(&at.line) {
             // A line that was quoted and still does not read is left out; its one problem is told already.
             self.leave_out(at.line, None)
@@ -109,8 +112,6 @@ impl Mender {
             self.quote(line, column, quote)
         } else if let Some((column, trap)) = self.trap(kind, at) {
             self.quote(at.line, column, trap)
-        } else if let Some(line) = self.without_space(at.line) {
-            self.leave_out(line, Some(Trap::NoSpace))
         } else {
             self.leave_out(at.line, Some(other))
         };
@@ -127,8 +128,9 @@ impl Mender {
     /// The text that the parser stumbled over: the column of its first character from 0, and why.
     fn trap(&self, kind: &ErrorKind, at: Position) -> Option<(usize, Trap)> {
         let (column, value) = value(self.line(at.line));
-        if at.column <= column {
-            // The parser did not get to the value: the line itself is out of place.
+        // A line that is itself out of place: the parser stops before the value, or at its first character.
+        let read = if out_of_line(kind) { column + 1 } else { column };
+        if at.column <= read {
             return None;
         }
         let first = value.chars().next()?;
@@ -176,9 +178,11 @@ impl Mender {
 
     /// This line, or the one above, if the space behind its colon is missing.
     fn without_space(&self, line: usize) -> Option<usize> {
-        [line, line.saturating_sub(1)]
-            .into_iter()
-            .find(|line| NO_SPACE.is_match(self.line(*line)) && !self.times.contains_key(line))
+        [line, line.saturating_sub(1)].into_iter().find(|line| {
+            let key = NO_SPACE.captures(self.line(*line)).and_then(|found| found.get(1));
+            // `minecraft:give` is no key.
+            key.is_some_and(|key| keys::is_known(key.as_str())) && !self.times.contains_key(line)
+        })
     }
 
     /// Puts the rest of a line in single quotes.
@@ -193,6 +197,16 @@ impl Mender {
         let quoted = text[start..].trim_end().replace('\'', "''");
         text.replace_range(start.., &format!("'{quoted}'"));
         self.remember(line, column, false, Some(trap))
+    }
+
+    /// Puts the space behind the first colon of a line.
+    fn put_space(&mut self, line: usize) -> bool {
+        let Some(text) = line.checked_sub(1).and_then(|n| self.lines.get_mut(n)) else {
+            return false;
+        };
+        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+        *text = text.replacen(':', ": ", 1);
+        self.remember(line, indent, false, Some(Trap::NoSpace))
     }
 
     /// Makes a line empty, unless others may hang from it.
@@ -253,6 +267,15 @@ fn tabs(kind: &ErrorKind) -> bool {
     )
 }
 
+/// Whether the parser waited for the next key or `-` of a section, and something else came.
+fn out_of_line(kind: &ErrorKind) -> bool {
+    use ErrorKind as E;
+    matches!(
+        kind,
+        E::InvalidIndentation | E::ExpectedBlockMappingKey | E::ExpectedBlockSequenceEntry
+    )
+}
+
 /// Whether the parser was inside `[]` or `{}`.
 fn in_brackets(kind: &ErrorKind) -> bool {
     use ErrorKind as E;
@@ -299,8 +322,10 @@ impl Mended {
             }
         };
         let remedy = match self.trap {
-            Trap::Bracket('[') if !secret => {
-                format!("{QUOTE_IT}; if it is a list, do so with every entry, and close the bracket")
+            Trap::Bracket(_) if !secret => {
+                format!(
+                    "{QUOTE_IT}; if a list or map is meant, do so with every text in it, and close the bracket"
+                )
             }
             _ => QUOTE_IT.to_owned(),
         };
