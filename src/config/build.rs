@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::problem::{At, Problems};
 use super::read::{Reader, Section};
 use super::yaml::{Node, Tree};
-use super::{Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, rewards, secrets, servers};
+use super::{
+    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, given, rewards, secrets, servers,
+};
 
 const API_URL: &str = "https://api.gamemonitoring.net";
 const STATE_DIR: &str = "/var/lib/votive";
@@ -50,15 +52,14 @@ pub(super) fn build(tree: &Tree, sources: &Sources, problems: &mut Problems) -> 
 
 /// Tells of rewards that no server gives, and of commands too long for the servers that give them.
 fn unused(reader: &mut Reader<'_>, root: &Section<'_>, read: &[rewards::Read]) {
-    let by_server = servers::reward_names(root.get("servers"));
+    let by_server = given::names_by_server(root.get("servers"));
     for reward in read {
         let name = reward.reward.name.as_str();
-        let givers: Vec<&str> = by_server
-            .iter()
+        let givers: Vec<&str> = (by_server.iter().flatten())
             .filter(|(_, names)| names.contains(&name))
             .map(|(server, _)| *server)
             .collect();
-        if givers.is_empty() && !reader.incomplete {
+        if givers.is_empty() && by_server.is_some() && !reader.incomplete {
             reader.problems.warning(
                 &reward.at,
                 &super::yaml::join("rewards", name),
@@ -128,7 +129,7 @@ fn api_url(reader: &mut Reader<'_>, node: &Node) -> Option<reqwest::Url> {
         return None;
     };
     if url.scheme() == "http"
-        && !servers::is_private(url.host_str().unwrap_or_default().trim_matches(['[', ']']))
+        && !address::is_private(url.host_str().unwrap_or_default().trim_matches(['[', ']']))
     {
         reader.warning(
             node,

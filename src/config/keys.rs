@@ -100,6 +100,12 @@ pub(super) fn section_of(name: &str) -> Option<&'static str> {
         .map(|(section, _)| section)
 }
 
+/// Whether any section has a key of this name.
+pub(super) fn is_known(name: &str) -> bool {
+    KEYS.iter()
+        .any(|(key, _)| key.split('.').any(|part| part == name))
+}
+
 /// Whether the value of this key is never shown.
 pub(super) fn is_secret(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);

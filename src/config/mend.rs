@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use granit_parser::ErrorKind;
 use regex::Regex;
 
+use super::keys;
 use super::problem::Position;
 
 /// A file has at most this many lines mended; each costs reading it once more.
@@ -60,7 +61,7 @@ static LINE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// `key:value`, which YAML reads as one text.
 #[allow(clippy::unwrap_used)]
-static NO_SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\s*(?:- +)*[a-z_]+:[^\s/]").unwrap());
+static NO_SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\s*(?:- +)*([a-z_]+):\S").unwrap());
 
 impl Mender {
     pub(super) fn new(text: &str) -> Self {
@@ -83,32 +84,38 @@ impl Mender {
         &self.mended
     }
 
-    /// Changes the line that made the parser stop; `false` where that cannot help.
-    pub(super) fn mend(&mut self, kind: &ErrorKind, at: Position) -> bool {
-        if self.mended.len() == MOST_MENDED {
-            return false;
-        }
-        // A line that was quoted and still does not read is left out; its one problem is told already.
-        if self.times.get(&at.line).is_some_and(|times| *times > 0) {
-            return self.leave_out(at.line, None);
-        }
-        if let Some((line, column, trap)) = self.trap(kind, at) {
-            return self.quote(line, column, trap);
-        }
-        if in_brackets(kind) {
-            return self.quote_opening(at.line);
-        }
-        if NO_SPACE.is_match(self.line(at.line)) {
-            return self.leave_out(at.line, Some(Trap::NoSpace));
-        }
-        if at.line > 1
-            && NO_SPACE.is_match(self.line(at.line - 1))
-            && !self.times.contains_key(&(at.line - 1))
-        {
-            return self.leave_out(at.line - 1, Some(Trap::NoSpace));
+    /// Changes the line that made the parser stop.
+    ///
+    /// # Errors
+    /// Where to point at, if no change can help.
+    pub(super) fn mend(&mut self, kind: &ErrorKind, at: Position) -> Result<(), Position> {
+        let hopeless = tabs(kind) || *kind == ErrorKind::RecursionLimitExceeded;
+        if hopeless || self.mended.len() == MOST_MENDED {
+            return Err(at);
         }
         let (message, remedy) = explain(kind);
-        self.leave_out(at.line, Some(Trap::Other(message, remedy)))
+        let other = Trap::Other(message, remedy);
+        let mended = if *kind == ErrorKind::DirectiveDisallowed {
+            self.leave_out(at.line, Some(other))
+        } else if let Some(line) = self.without_space(at.line) {
+            self.put_space(line)
+        } else if self.times.contains_key(&at.line) {
+            // A line that was quoted and still does not read is left out; its one problem is told already.
+            self.leave_out(at.line, None)
+        } else if let Some((line, column, bracket)) = self.opening(kind, at.line) {
+            let opening = Position {
+                line,
+                column: column + 1,
+            };
+            return self.quote(line, column, bracket).then_some(()).ok_or(opening);
+        } else if let Some((line, column, quote)) = self.unclosed_quote(kind, at.line) {
+            self.quote(line, column, quote)
+        } else if let Some((column, trap)) = self.trap(kind, at) {
+            self.quote(at.line, column, trap)
+        } else {
+            self.leave_out(at.line, Some(other))
+        };
+        mended.then_some(()).ok_or(at)
     }
 
     fn line(&self, number: usize) -> &str {
@@ -118,9 +125,14 @@ impl Mender {
             .map_or("", String::as_str)
     }
 
-    /// The text that the parser stumbled over: its line, the column of its first character from 0, and why.
-    fn trap(&self, kind: &ErrorKind, at: Position) -> Option<(usize, usize, Trap)> {
+    /// The text that the parser stumbled over: the column of its first character from 0, and why.
+    fn trap(&self, kind: &ErrorKind, at: Position) -> Option<(usize, Trap)> {
         let (column, value) = value(self.line(at.line));
+        // A line that is itself out of place: the parser stops before the value, or at its first character.
+        let read = if out_of_line(kind) { column + 1 } else { column };
+        if at.column <= read {
+            return None;
+        }
         let first = value.chars().next()?;
         let colon = value.contains(": ") || value.trim_end().ends_with(':');
         let trap = match first {
@@ -128,31 +140,49 @@ impl Mender {
             '-' if !matches!(kind, ErrorKind::MappingValueNotAllowed) => Trap::Begins(first),
             '|' | '>' => Trap::Block(first),
             '\'' | '"' => Trap::Quote(first),
-            '[' | '{' if !spans_lines(value) => Trap::Bracket(first),
-            _ if colon
-                && matches!(
-                    kind,
-                    ErrorKind::MappingValueNotAllowed | ErrorKind::SimpleKeyExpected
-                ) =>
-            {
-                Trap::Colon
-            }
+            '[' | '{' => Trap::Bracket(first),
+            _ if colon => Trap::Colon,
             _ => return None,
         };
-        Some((at.line, column, trap))
+        Some((column, trap))
     }
 
-    /// Quotes what began with a bracket on this line or above, and was not closed where it should have been.
-    fn quote_opening(&mut self, line: usize) -> bool {
-        for line in (1..=line).rev() {
-            let (column, value) = value(self.line(line));
-            if let Some(bracket @ ('[' | '{')) = value.chars().next() {
-                return !spans_lines(value)
-                    && !self.times.contains_key(&line)
-                    && self.quote(line, column, Trap::Bracket(bracket));
-            }
+    /// What begins with a bracket on this line, or on a line above where it was not closed, if the parser got lost in
+    /// brackets: line, column from 0, and why.
+    fn opening(&self, kind: &ErrorKind, last: usize) -> Option<(usize, usize, Trap)> {
+        if !in_brackets(kind) {
+            return None;
         }
-        false
+        (1..=last).rev().find_map(|line| {
+            let (column, value) = value(self.line(line));
+            let bracket = value.chars().next().filter(|c| matches!(c, '[' | '{'))?;
+            let closed = value.matches(['[', '{']).count() <= value.matches([']', '}']).count();
+            (line == last || !closed).then_some((line, column, Trap::Bracket(bracket)))
+        })
+    }
+
+    /// A quote above this line that was not closed on its own line, if the parser found a text behind a closing one:
+    /// then the quote that begins a text on this line was taken for the closing one.
+    fn unclosed_quote(&self, kind: &ErrorKind, last: usize) -> Option<(usize, usize, Trap)> {
+        let behind = matches!(
+            kind,
+            ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar
+        );
+        let lines = if behind { 1..last } else { 0..0 };
+        lines.rev().find_map(|line| {
+            let (column, value) = value(self.line(line));
+            let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+            (value.matches(quote).count() % 2 == 1).then_some((line, column, Trap::Quote(quote)))
+        })
+    }
+
+    /// This line, or the one above, if the space behind its colon is missing.
+    fn without_space(&self, line: usize) -> Option<usize> {
+        [line, line.saturating_sub(1)].into_iter().find(|line| {
+            let key = NO_SPACE.captures(self.line(*line)).and_then(|found| found.get(1));
+            // `minecraft:give` is no key.
+            key.is_some_and(|key| keys::is_known(key.as_str())) && !self.times.contains_key(line)
+        })
     }
 
     /// Puts the rest of a line in single quotes.
@@ -160,10 +190,23 @@ impl Mender {
         let Some(text) = line.checked_sub(1).and_then(|n| self.lines.get_mut(n)) else {
             return false;
         };
+        if spans_lines(&text.chars().skip(column).collect::<String>()) {
+            return false;
+        }
         let start = text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
         let quoted = text[start..].trim_end().replace('\'', "''");
         text.replace_range(start.., &format!("'{quoted}'"));
         self.remember(line, column, false, Some(trap))
+    }
+
+    /// Puts the space behind the first colon of a line.
+    fn put_space(&mut self, line: usize) -> bool {
+        let Some(text) = line.checked_sub(1).and_then(|n| self.lines.get_mut(n)) else {
+            return false;
+        };
+        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+        *text = text.replacen(':', ": ", 1);
+        self.remember(line, indent, false, Some(Trap::NoSpace))
     }
 
     /// Makes a line empty, unless others may hang from it.
@@ -209,9 +252,28 @@ fn value(line: &str) -> (usize, &str) {
     })
 }
 
-/// Whether a list or map in brackets is meant to go on in the next line.
+/// Whether a value is a list or map in brackets that is meant to go on in the next line: nobody can tell how far, so
+/// quoting it cannot help.
 fn spans_lines(value: &str) -> bool {
-    value.trim_end().ends_with(['[', '{', ','])
+    let value = value.trim_end();
+    matches!(value, "[" | "{") || (value.starts_with(['[', '{']) && value.ends_with(','))
+}
+
+fn tabs(kind: &ErrorKind) -> bool {
+    use ErrorKind as E;
+    matches!(
+        kind,
+        E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar
+    )
+}
+
+/// Whether the parser waited for the next key or `-` of a section, and something else came.
+fn out_of_line(kind: &ErrorKind) -> bool {
+    use ErrorKind as E;
+    matches!(
+        kind,
+        E::InvalidIndentation | E::ExpectedBlockMappingKey | E::ExpectedBlockSequenceEntry
+    )
 }
 
 /// Whether the parser was inside `[]` or `{}`.
@@ -227,6 +289,7 @@ fn in_brackets(kind: &ErrorKind) -> bool {
             | E::ExpectedFlowMappingSeparator
             | E::ExpectedFlowSequenceSeparator
             | E::BlockEntryInFlowCollection
+            | E::InvalidColonPlacement
             | E::InvalidFlowScalarIndent
     )
 }
@@ -246,9 +309,10 @@ impl Mended {
                 );
             }
             _ if secret => "YAML does not read this value as plain text".to_owned(),
+            Trap::Begins('`') => "a text that begins with a backtick is not read as text by YAML".to_owned(),
             Trap::Begins(c) => format!("a text that begins with `{c}` is not read as text by YAML"),
-            Trap::Bracket(c @ '[') => format!("`{c}` begins a list in YAML, and this is none"),
-            Trap::Bracket(c) => format!("`{c}` begins a map in YAML, and this is none"),
+            Trap::Bracket(c @ '[') => format!("`{c}` begins a list in YAML, and this does not read as one"),
+            Trap::Bracket(c) => format!("`{c}` begins a map in YAML, and this does not read as one"),
             Trap::Block(c) => format!("`{c}` begins a text of several lines in YAML, and this is none"),
             Trap::Quote(_) => {
                 "the text does not end where its quotes end, or a closing quote is missing".to_owned()
@@ -258,7 +322,11 @@ impl Mended {
             }
         };
         let remedy = match self.trap {
-            Trap::Bracket('[') => format!("{QUOTE_IT}; in a list, do so with every entry"),
+            Trap::Bracket(_) if !secret => {
+                format!(
+                    "{QUOTE_IT}; if a list or map is meant, do so with every text in it, and close the bracket"
+                )
+            }
             _ => QUOTE_IT.to_owned(),
         };
         (message, remedy)
@@ -290,9 +358,9 @@ pub(super) fn explain_mark(mark: char, secret: bool) -> (String, String) {
 pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
     use ErrorKind as E;
     match kind {
-        E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar => (
+        kind if tabs(kind) => (
             "there is a tab here, and YAML takes only spaces for indentation",
-            "replace every tab in the file by two spaces; nothing below this line was checked",
+            "replace every tab in the file by two spaces; nothing else could be checked",
         ),
         E::DirectiveDisallowed => (
             "a line that begins with `%` is an instruction to YAML, and this file knows none",

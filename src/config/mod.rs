@@ -1,10 +1,12 @@
 //! `rewards.yaml` → a valid [`Config`].
 //!
-//! In the order in which a file goes through: [`yaml`] makes a tree of it (with the help of [`mend`], where YAML gives
-//! up), [`overrides`] puts environment variables into the tree, [`build`] walks it. Whatever is wrong becomes a
-//! [`Problem`], and reading goes on, so that the owner sees all of it at once.
+//! In the order in which a file goes through: `yaml` makes a tree of it (with the help of `mend`, where YAML gives
+//! up), `overrides` puts environment variables into the tree, `build` walks it with a file for each section. Whatever
+//! is wrong becomes a [`Problem`], and reading goes on, so that the owner sees all of it at once.
 
+mod address;
 mod build;
+mod given;
 mod keys;
 mod load;
 mod mend;

@@ -59,11 +59,7 @@ fn resolve(root: &Node, name: &str, at: &At, problems: &mut Problems) -> Option<
                 .all(|(part, segment)| *part == "*" || *part == segment.as_str())
     });
     let Some((pattern, how)) = pattern else {
-        let variables = KEYS
-            .iter()
-            .filter(|(_, how)| *how != Override::None)
-            .map(|(key, _)| variable(key));
-        let variables: Vec<String> = variables.collect();
+        let variables = variables(root);
         let ours = format!("{PREFIX}{name}");
         let remedy = match nearest(&ours, variables.iter().map(String::as_str)) {
             Some(near) => format!("did you mean {near}?"),
@@ -98,7 +94,12 @@ fn resolve(root: &Node, name: &str, at: &At, problems: &mut Problems) -> Option<
             }
             (None, _) => {
                 let remedy = match nearest(segment, names.iter().copied()) {
-                    Some(near) => format!("did you mean {near}?"),
+                    Some(near) => {
+                        let near = name
+                            .to_uppercase()
+                            .replace(&segment.to_uppercase(), &plain(near).to_uppercase());
+                        format!("did you mean {PREFIX}{near}?")
+                    }
                     None => format!("`{section}` has {}", listed(names.iter().copied())),
                 };
                 problems.error(
@@ -122,9 +123,21 @@ fn plain(name: &str) -> String {
     name.to_lowercase().replace('-', "_")
 }
 
-/// The variable of a key, for messages: `VOTIVE_SERVERS__*__RCON`.
-fn variable(key: &str) -> String {
-    format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
+/// Every variable that there can be for this file.
+fn variables(root: &Node) -> Vec<String> {
+    let mut variables = Vec::new();
+    for (key, _) in KEYS.iter().filter(|(_, how)| *how != Override::None) {
+        let name = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
+        match key.split_once(".*.") {
+            Some((section, _)) => variables.extend(
+                names(root, section)
+                    .into_iter()
+                    .map(|ours| name.replace('*', &plain(ours).to_uppercase())),
+            ),
+            None => variables.push(name),
+        }
+    }
+    variables
 }
 
 fn names<'n>(root: &'n Node, section: &str) -> Vec<&'n str> {

@@ -215,17 +215,13 @@ pub(super) fn shown(text: &str) -> String {
 
 /// The one of `known` that `name` was probably meant to be.
 pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let name = name.to_lowercase().replace('-', "_");
+    let plain = |name: &str| name.to_lowercase().replace('-', "_");
+    let name = plain(name);
     // A third of the letters may be wrong, but never so many that any short name is like any other.
-    let allowed = (name.chars().count() / 3).clamp(1, 4);
+    let allowed = (name.chars().count() / 3).min(4);
     known
         .into_iter()
-        .map(|known| {
-            (
-                strsim::damerau_levenshtein(&name, &known.replace('-', "_")),
-                known,
-            )
-        })
+        .map(|known| (strsim::damerau_levenshtein(&name, &plain(known)), known))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)

@@ -327,7 +327,9 @@ fn instance(node: &Node, example: &str) -> String {
 /// The value at the head of a sentence, if it may be shown.
 pub(super) fn quoted(node: &Node, text: &Text) -> String {
     // Over several lines the text may hold the next key with its value, whatever that is.
-    if is_secret(&node.path) || text.folded {
+    // Without its line break it may do so on one line.
+    let other_key = ["password", "token"].iter().any(|word| text.text.contains(word));
+    if is_secret(&node.path) || text.folded || other_key {
         "its value ".to_owned()
     } else {
         format!("`{}` ", shown(&text.text))

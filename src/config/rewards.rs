@@ -90,7 +90,7 @@ fn reward(reader: &mut Reader<'_>, entry: &Entry) -> Read {
 }
 
 fn entries<'n>(reader: &mut Reader<'_>, node: &'n Node) -> &'n [Node] {
-    const REMEDY: &str = "write one command per line below it, like `- 'give {player} minecraft:diamond 3'`";
+    const REMEDY: &str = "write one command per line below it, with a space behind the `-`: `- 'give {player} minecraft:diamond 3'`";
     match &node.value {
         Value::List(list) => {
             if list.entries.is_empty() {

@@ -10,8 +10,10 @@ const LARGEST: u64 = 16 * 1024;
 /// A secret and the file that it came from.
 pub(super) struct Found {
     pub(super) secret: Secret,
-    /// For messages: `secrets/survival.rcon`.
+    /// For the log: `secrets/survival.rcon`.
     pub(super) source: String,
+    /// For messages: the path as one can type it.
+    pub(super) shown: String,
     /// Whether everybody on this machine can read the file.
     pub(super) readable_by_others: bool,
 }
@@ -22,7 +24,8 @@ pub(super) struct Missing(pub(super) String, pub(super) String);
 /// Looks up the secrets file `name`: systemd's credentials first, then `secrets/` beside `rewards.yaml`.
 ///
 /// # Errors
-/// [`Missing`], which names every place that was looked at and nothing of what a file holds.
+/// [`Missing`], which names every place that was looked at (unless the name looks like a secret itself) and nothing of
+/// what a file holds.
 pub(super) fn look_up(name: &str, sources: &Sources) -> Result<Found, Missing> {
     let path = Path::new(name);
     if name.is_empty() || name.chars().any(char::is_control) {
@@ -53,7 +56,8 @@ pub(super) fn look_up(name: &str, sources: &Sources) -> Result<Found, Missing> {
                 })?;
                 return Ok(Found {
                     secret,
-                    source: place.shown.clone(),
+                    source: place.source.clone(),
+                    shown: place.shown.clone(),
                     readable_by_others: readable_by_others && !place.credential,
                 });
             }
@@ -61,10 +65,17 @@ pub(super) fn look_up(name: &str, sources: &Sources) -> Result<Found, Missing> {
             Err(error) => {
                 return Err(Missing(
                     format!("{} cannot be read: {error}", place.shown),
-                    "let the user that Votive runs as read the file".to_owned(),
+                    "it has to be a file of one line that the user Votive runs as can read".to_owned(),
                 ));
             }
         }
+    }
+    if may_be_a_secret(name) {
+        return Err(Missing(
+            "there is no secrets file of this name".to_owned(),
+            "write the name of a file in the directory `secrets` beside rewards.yaml here, and the secret into that file"
+                .to_owned(),
+        ));
     }
     let looked_at: Vec<&str> = places.iter().map(|place| place.shown.as_str()).collect();
     let create = places.last().map_or("", |place| place.shown.as_str());
@@ -79,9 +90,16 @@ pub(super) fn look_up(name: &str, sources: &Sources) -> Result<Found, Missing> {
     ))
 }
 
+/// Whether somebody may have written the secret where the name of its file belongs: then it is not repeated.
+fn may_be_a_secret(name: &str) -> bool {
+    name.len() >= 24 && name.contains(|c: char| c.is_ascii_digit()) && !name.contains(['.', '/'])
+}
+
 struct Place {
     path: PathBuf,
-    /// How messages name it.
+    /// How the log names it: `secrets/survival.rcon`.
+    source: String,
+    /// How messages name it, so that it can be typed after them.
     shown: String,
     /// Whether it is systemd's: it guards the directory itself.
     credential: bool,
@@ -91,6 +109,7 @@ fn places(name: &str, sources: &Sources) -> Vec<Place> {
     if Path::new(name).is_absolute() {
         return vec![Place {
             path: PathBuf::from(name),
+            source: name.to_owned(),
             shown: name.to_owned(),
             credential: false,
         }];
@@ -104,14 +123,17 @@ fn places(name: &str, sources: &Sources) -> Vec<Place> {
         for name in [name.to_owned(), format!("secrets_{name}")] {
             places.push(Place {
                 path: Path::new(directory).join(&name),
+                source: format!("$CREDENTIALS_DIRECTORY/{name}"),
                 shown: format!("$CREDENTIALS_DIRECTORY/{name}"),
                 credential: true,
             });
         }
     }
+    let path = sources.directory().join("secrets").join(name);
     places.push(Place {
-        path: sources.directory().join("secrets").join(name),
-        shown: format!("secrets/{name}"),
+        shown: path.display().to_string(),
+        path,
+        source: format!("secrets/{name}"),
         credential: false,
     });
     places

@@ -1,9 +1,9 @@
 //! The keys that hold secrets: each can be given inline, as a file, or as an environment variable.
 
-use super::problem::{At, listed};
+use super::problem::{At, listed, shown};
 use super::read::{Reader, Section};
 use super::secret::{self, Missing};
-use super::yaml::Node;
+use super::yaml::{Entry, Node, Value};
 use super::{Secret, Sources};
 use crate::domain::template::LONGEST_COMMAND;
 
@@ -11,15 +11,15 @@ use crate::domain::template::LONGEST_COMMAND;
 pub(super) fn password(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
-    entry: &At,
+    entry: &Entry,
     sources: &Sources,
 ) -> Option<(Secret, String)> {
     let (node, is_file) = given(
         reader,
         section,
-        entry,
+        &entry.at,
         ["password", "password_file"],
-        "survival.rcon",
+        &format!("{}.rcon", shown(&entry.key)),
     )?;
     let (password, source) = one(reader, node, is_file, sources)?;
     if password.expose().len() > LONGEST_COMMAND {
@@ -44,7 +44,7 @@ pub(super) fn signing_tokens(
         return Vec::new();
     };
     let nodes = reader.one_or_more(node);
-    if nodes.is_empty() {
+    if nodes.is_empty() && !matches!(node.value, Value::Broken) {
         reader.missing(&node.at, &node.path, "the list is empty", "write at least one");
     }
     nodes
@@ -88,14 +88,14 @@ fn given<'n>(
 /// One secret and where it comes from.
 fn one(reader: &mut Reader<'_>, node: &Node, is_file: bool, sources: &Sources) -> Option<(Secret, String)> {
     if is_file {
-        let text = reader.text(node, "survival.rcon")?;
+        let text = reader.text(node, "name_of_a_file")?;
         return match secret::look_up(&text.text, sources) {
             Ok(found) => {
                 if found.readable_by_others {
                     reader.warning(
                         node,
-                        format!("everybody on this machine can read {}", found.source),
-                        format!("run: chmod 600 {}", found.source),
+                        format!("everybody on this machine can read {}", found.shown),
+                        format!("run: chmod 600 {}", found.shown),
                     );
                 }
                 Some((found.secret, found.source))

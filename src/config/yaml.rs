@@ -90,10 +90,10 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Tree {
     let mut mender = Mender::new(text);
     let mut readable = mender.text();
     while let Err(error) = events(&readable) {
-        if !mender.mend(error.kind(), position(error.marker())) {
+        if let Err(at) = mender.mend(error.kind(), position(error.marker())) {
             tell(mender.mended(), &HashMap::new(), problems);
             let (message, remedy) = mend::explain(error.kind());
-            problems.error(&At::File(position(error.marker())), "", message, remedy);
+            problems.error(&At::File(at), "", message, remedy);
             return Tree {
                 root: None,
                 incomplete: true,
@@ -408,5 +408,78 @@ pub(super) fn join(path: &str, key: &str) -> String {
         shown(key)
     } else {
         format!("{path}.{}", shown(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// The tree of a text, and what was told about it.
+    fn tree(text: &str) -> (Option<Node>, Vec<String>) {
+        let mut problems = Problems::new(PathBuf::from("f"));
+        let tree = read(text, &mut problems);
+        let (errors, _) = problems.finish();
+        (tree.root, errors.iter().map(ToString::to_string).collect())
+    }
+
+    fn at(line: usize, column: usize) -> At {
+        At::File(Position { line, column })
+    }
+
+    #[test]
+    fn nodes_know_place_path_and_quoting() {
+        let (root, errors) = tree("ж: {b: 'x'}\nc:\n  - |\n    y\n  - z # no\n");
+        assert_eq!(errors, Vec::<String>::new());
+        let Some(Value::Map(root)) = root.map(|root| root.value) else {
+            panic!("no map")
+        };
+        let Value::Map(inner) = &root.entries[0].node.value else {
+            panic!("no map")
+        };
+        let b = &inner.entries[0];
+        assert_eq!(
+            (&b.at, &b.node.at, b.node.path.as_str()),
+            (&at(1, 5), &at(1, 8), "ж.b")
+        );
+        assert!(
+            matches!(&b.node.value, Value::Text(text) if text.style == Style::Quoted && text.text == "x")
+        );
+        let Value::List(list) = &root.entries[1].node.value else {
+            panic!("no list")
+        };
+        assert_eq!(list.entries[1].path, "c[2]");
+        assert!(matches!(&list.entries[0].value, Value::Text(text) if text.style == Style::Block));
+        assert!(matches!(&list.entries[1].value, Value::Text(text) if text.comment == Some(at(5, 7))));
+    }
+
+    #[test]
+    fn what_was_mended_keeps_its_text_and_its_place() {
+        let (root, errors) = tree("a:\n  - @b 'c'\n  - {d} e\n  - ok\n");
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert!(errors[0].starts_with("f:2:5: error: a[1]: "), "{errors:?}");
+        assert!(errors[1].starts_with("f:3:5: error: a[2]: "), "{errors:?}");
+        let Some(Value::Map(root)) = root.map(|root| root.value) else {
+            panic!("no map")
+        };
+        let Value::List(list) = &root.entries[0].node.value else {
+            panic!("no list")
+        };
+        assert!(matches!(&list.entries[0].value, Value::Text(text) if text.text == "@b 'c'"));
+    }
+
+    #[test]
+    fn a_long_comment_is_no_error() {
+        let (_, errors) = tree(&format!("a:\n{}  - b\n", "# more\n".repeat(2000)));
+        assert_eq!(errors, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_traps_is_given_up_in_time() {
+        let (root, errors) = tree(&format!("a:\n{}", "  - @b\n".repeat(20_000)));
+        assert!(root.is_none());
+        assert!((50..100).contains(&errors.len()));
     }
 }
