@@ -171,31 +171,31 @@ async fn killed_with_in_doubt_repeat_and_skip() {
         "
   repeat:
     commands:
-      - run: 'tag {player} add a'
+      - run: 'scoreboard players add {player} a 1'
         in_doubt: repeat
   skip:
     commands:
-      - run: 'tag {player} add b'
+      - run: 'scoreboard players add {player} b 1'
         in_doubt: skip
 ",
     );
     rig.start().await;
-    for step in ["tag Steve add a", "tag Steve add b"] {
+    for step in ["scoreboard players add Steve a 1", "scoreboard players add Steve b 1"] {
         rig.game.once(step, Habit::Withheld);
     }
-    let _ = rig.platform.vote("e-1", "Steve", 1);
+    rig.platform.vote("e-1", "Steve", 1);
     let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
     let delivery = rig.platform.delivery("server.vote", "e-1");
     tokio::spawn(async move { platform.deliver(&url, &delivery).await });
-    rig.until(|record| record.ran("tag Steve add a").len() == 1).await;
+    rig.until(|record| record.ran("scoreboard players add Steve a 1").len() == 1).await;
     rig.kill().await;
     rig.start().await;
-    rig.until(|record| record.ran("tag Steve add b").len() == 1).await;
-    assert_eq!(rig.game.record().ran("tag Steve add a").len(), 2);
+    rig.until(|record| record.ran("scoreboard players add Steve b 1").len() == 1).await;
+    assert_eq!(rig.game.record().ran("scoreboard players add Steve a 1").len(), 2);
     rig.kill().await;
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
-    assert_eq!(rig.game.record().ran("tag Steve add b").len(), 1);
+    assert_eq!(rig.game.record().ran("scoreboard players add Steve b 1").len(), 1);
 }
 
 /// Kills the daemon whenever the game server has read another few commands, under a load of votes that are delivered
@@ -372,7 +372,7 @@ async fn an_outage_of_the_api_ends_and_everything_arrives_also_after_a_restart()
 #[tokio::test]
 async fn a_thousand_mixed_commands_do_not_shift_replies() {
     let mut rig = Rig::new().await;
-    let server = "    pace: 1000/s\n    timeouts: {command: 300ms}";
+    let server = "    pace: 1000/s\n    timeouts: {command: 1s}";
     rig.configure(
         "",
         server,

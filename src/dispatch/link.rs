@@ -22,8 +22,10 @@ const FRESH: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Link {
     live: Option<Live>,
-    /// The last attempt failed, and this is when the next one is due.
+    /// When the next attempt is due, after a loss.
     retry_at: Option<Instant>,
+    /// The last attempt failed.
+    down: bool,
     /// How long the next failure makes us wait.
     wait: Duration,
     /// What was last said about the server being down.
@@ -45,9 +47,14 @@ struct Live {
 pub(super) struct Lost;
 
 impl Link {
-    /// When a server that is down is to be tried again; `None` if it may be tried now.
+    /// When the server is to be tried again; `None` if it may be tried now.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry_at.filter(|&at| at > Instant::now())
+    }
+
+    /// Whether the last attempt to open a connection failed.
+    pub(super) fn is_down(&self) -> bool {
+        self.down
     }
 
     /// Opens the connection if there is none.
@@ -63,13 +70,14 @@ impl Link {
                     list: None,
                     unreadable: false,
                 });
-                self.retry_at = None;
+                (self.retry_at, self.down) = (None, false);
                 if self.said.take().is_some() {
                     tracing::info!(server = %server.name, "the game server is back");
                 }
                 Ok(())
             }
             Err(error) => {
+                self.down = true;
                 self.wait = self.wait.max(FIRST_WAIT);
                 self.lose();
                 let message = error.to_string();

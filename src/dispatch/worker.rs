@@ -300,7 +300,7 @@ impl Worker {
     fn publish(&self, grant: &Grant) {
         let wait = |award: &Award, player: &PlayerName| {
             let needs_player = award.next_step().is_some_and(|step| step.needs_player);
-            if self.link.retry_at().is_some() {
+            if self.link.is_down() {
                 Wait::Server
             } else if needs_player && self.queue.is_away(player) {
                 Wait::Player
