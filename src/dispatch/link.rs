@@ -111,21 +111,23 @@ impl Link {
             .is_some_and(|live| live.connection.answered_within(FRESH))
     }
 
-    /// Sends a command. The connection survives an answer, and silence where `silence_is_normal`.
+    /// Sends the command of a step. The connection survives an answer, and silence where `silence_is_normal`.
     pub(super) async fn send(&mut self, command: &str, limit: Duration, silence_is_normal: bool) -> Outcome {
+        let outcome = self.command(command, limit, silence_is_normal).await;
+        if matches!(outcome, Outcome::Reply(_)) {
+            self.wait = Duration::ZERO;
+        }
+        outcome
+    }
+
+    async fn command(&mut self, command: &str, limit: Duration, silence_is_normal: bool) -> Outcome {
         let Some(live) = &mut self.live else {
             return Outcome::NotSent;
         };
         let outcome = live.connection.command(command, limit).await;
         match outcome {
-            Outcome::Reply(_) => {
-                // Only a connection that lasts makes up for the losses before it.
-                if live.since.elapsed() >= self.wait {
-                    self.wait = Duration::ZERO;
-                }
-            }
+            Outcome::Reply(_) | Outcome::TooLong => {}
             Outcome::Silent if silence_is_normal => {}
-            Outcome::TooLong => {}
             _ => self.lose(),
         }
         outcome
@@ -177,7 +179,17 @@ impl Link {
         limit: Duration,
         silence_is_normal: bool,
     ) -> Result<Option<String>, Lost> {
-        match self.send(command, limit, silence_is_normal).await {
+        let outcome = self.command(command, limit, silence_is_normal).await;
+        // An answered question alone makes up for earlier losses only on a connection that lasts: there are servers
+        // that answer this and then break off at the step.
+        if self
+            .live
+            .as_ref()
+            .is_some_and(|live| live.since.elapsed() >= self.wait)
+        {
+            self.wait = Duration::ZERO;
+        }
+        match outcome {
             Outcome::Reply(reply) => Ok(Some(reply)),
             Outcome::Silent if silence_is_normal => Ok(None),
             _ => Err(Lost),
