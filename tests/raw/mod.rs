@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 #![allow(dead_code)] // every test file uses a part of it
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -74,9 +76,13 @@ impl Raw {
         }
     }
 
-    /// Everything that comes until the connection is closed.
+    /// Everything that comes until the connection is closed, which has to happen soon. Not for tests that pause the
+    /// clock: there a time limit runs out as soon as everybody waits for a socket.
     pub(crate) async fn bytes_until_closed(&mut self) -> Vec<u8> {
-        while !matches!(self.socket.read_buf(&mut self.received).await, Ok(0) | Err(_)) {}
+        let all =
+            async { while !matches!(self.socket.read_buf(&mut self.received).await, Ok(0) | Err(_)) {} };
+        let closed = tokio::time::timeout(Duration::from_secs(10), all).await;
+        closed.expect("the server closes the connection");
         self.received.to_vec()
     }
 }
