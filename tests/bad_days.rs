@@ -171,36 +171,33 @@ async fn killed_with_in_doubt_repeat_and_skip() {
         "
   repeat:
     commands:
-      - run: 'scoreboard players add {player} a 1'
+      - run: 'xp add {player} 1 points'
         in_doubt: repeat
   skip:
     commands:
-      - run: 'scoreboard players add {player} b 1'
+      - run: 'xp add {player} 2 points'
         in_doubt: skip
 ",
     );
     rig.start().await;
-    for step in [
-        "scoreboard players add Steve a 1",
-        "scoreboard players add Steve b 1",
-    ] {
+    for step in ["xp add Steve 1 points", "xp add Steve 2 points"] {
         rig.game.once(step, Habit::Withheld);
     }
     rig.platform.vote("e-1", "Steve", 1);
     let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
     let delivery = rig.platform.delivery("server.vote", "e-1");
     tokio::spawn(async move { platform.deliver(&url, &delivery).await });
-    rig.until(|record| record.ran("scoreboard players add Steve a 1").len() == 1)
+    rig.until(|record| record.ran("xp add Steve 1 points").len() == 1)
         .await;
     rig.kill().await;
     rig.start().await;
-    rig.until(|record| record.ran("scoreboard players add Steve b 1").len() == 1)
+    rig.until(|record| record.ran("xp add Steve 2 points").len() == 1)
         .await;
-    assert_eq!(rig.game.record().ran("scoreboard players add Steve a 1").len(), 2);
+    assert_eq!(rig.game.record().ran("xp add Steve 1 points").len(), 2);
     rig.kill().await;
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
-    assert_eq!(rig.game.record().ran("scoreboard players add Steve b 1").len(), 1);
+    assert_eq!(rig.game.record().ran("xp add Steve 2 points").len(), 1);
 }
 
 /// Kills the daemon whenever the game server has read another few commands, under a load of votes that are delivered
@@ -216,7 +213,7 @@ async fn killed_again_and_again() {
         "
   thanks:
     commands:
-      - run: 'scoreboard players add {player} votes 1'
+      - run: 'whitelist add {player}'
         require_online: false
       - 'give {player} minecraft:diamond 1'
 ",
@@ -258,7 +255,7 @@ async fn killed_again_and_again() {
         let acknowledged = rig.platform.record().acknowledged(&id) > 0;
         let mut all_ran = true;
         for command in [
-            format!("scoreboard players add P{number} votes 1"),
+            format!("whitelist add P{number}"),
             format!("give P{number} minecraft:diamond 1"),
         ] {
             let ran = times(&console, &command);
@@ -384,7 +381,7 @@ async fn a_thousand_mixed_commands_do_not_shift_replies() {
         "
   mixed:
     commands:
-      - run: 'scoreboard players add {player} votes 1'
+      - run: 'whitelist add {player}'
         require_online: false
       - run: 'say {player}'
         require_online: false
@@ -395,7 +392,7 @@ async fn a_thousand_mixed_commands_do_not_shift_replies() {
     );
     rig.start().await;
     rig.game.always(
-        "scoreboard",
+        "whitelist",
         Habit::SecondFrame("Unknown command".to_owned(), When::BeforeNextReply),
     );
     rig.game.always("xp", Habit::Kind(2));
@@ -434,7 +431,7 @@ async fn a_thousand_mixed_commands_do_not_shift_replies() {
     let console = rig.game.console();
     for number in 0..250 {
         for command in [
-            format!("scoreboard players add P{number} votes 1"),
+            format!("whitelist add P{number}"),
             format!("say P{number}"),
             format!("xp add P{number} 1 points"),
             format!("give P{number} minecraft:diamond 1"),

@@ -55,14 +55,15 @@ mod texts {
         LazyLock::new(|| Regex::new(r"^Unknown (?:or incomplete )?command\b").unwrap());
     pub(super) static BAD_ARGUMENT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?s)<--\[HERE\]\s*$|^Unknown item '|^Incorrect argument for command|^Expected |^Invalid |^There is no such item",
+            r"(?s)<--\[HERE\]\s*$|^Unknown item '|^Incorrect argument for command|^Expected |^Invalid |^There is no such |is not a valid number",
         )
         .unwrap()
     });
-    pub(super) static REFUSED: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^(?:Unable to apply this effect|That player does not exist)").unwrap());
+    pub(super) static REFUSED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:Unable to apply this effect|That player does not exist|Unknown scoreboard objective|Error: |Usage: )").unwrap()
+    });
     pub(super) static OFFLINE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?:No player was found|Player '[^']*' cannot be found|Error: Player not found)")
+        Regex::new(r"^(?:No (?:player|entity) was found|(?:Player|Entity) '[^']*' cannot be found|Error: Player not found)")
             .unwrap()
     });
     /// Vanilla's `Gave … to NAME`, 1.12's `Given … * 5 to NAME`, and their counterparts for effect and xp.
@@ -96,11 +97,11 @@ pub fn read(reply: &str, command: &str, player: &PlayerName, rules: &ReplyRules)
     if texts::BAD_ARGUMENT.is_match(&plain) {
         return Meaning::Rejected("the game does not accept the command as it is written");
     }
-    if texts::REFUSED.is_match(&plain) {
-        return Meaning::Rejected("the game would not do it for this player");
-    }
     if texts::OFFLINE.is_match(&plain) {
         return Meaning::Offline;
+    }
+    if texts::REFUSED.is_match(&plain) {
+        return Meaning::Rejected("the game would not do it for this player");
     }
     if let Some(gave) = texts::GAVE.captures(&plain) {
         return who_got_it(&gave["who"], command, player);
@@ -228,6 +229,8 @@ mod tests {
             "Player 'Steve' cannot be found",
             "§cError: §4Player not found.",
             "Gave 1 * [Diamond] to 0",
+            "No entity was found",
+            "Entity 'Steve' cannot be found",
         ] {
             assert_eq!(steve(reply, GIVE), Meaning::Offline, "{reply}");
         }
@@ -245,6 +248,11 @@ mod tests {
             "anything at all <--[HERE]",
             "Unable to apply this effect (target is either immune to effects, or has something stronger)",
             "That player does not exist",
+            "Unknown scoreboard objective 'votes'",
+            "§cError: §4Unknown item name: diamnd",
+            "Usage: /give <player> <item> [amount] [data] [dataTag]",
+            "There is no such mob effect with ID 999",
+            "'x' is not a valid number",
         ] {
             assert!(matches!(steve(reply, GIVE), Meaning::Rejected(_)), "{reply}");
         }

@@ -342,6 +342,9 @@ async fn accept(
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
+        // Two small frames in a row would cost the system's 40 ms otherwise, and the tests minutes. It changes no
+        // bytes, so a socket that cannot do it is as good.
+        drop(socket.set_nodelay(true));
         // Down already: the socket is closed as it is dropped.
         let Some(token) = shared.state().run.as_ref().map(|run| run.connections.clone()) else {
             return;
