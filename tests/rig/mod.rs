@@ -2,15 +2,16 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part, and a panic is the report
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::watch;
-use votive::sim::game::{Game, GameOptions, Record};
+use votive::sim::game::{Game, GameOptions, Record, Style};
 use votive::sim::platform::{Answered, Delivery, Platform};
 
+pub const VOTIVE: &str = env!("CARGO_BIN_EXE_votive");
 const TOKEN: &str = "signing-token-of-the-tests";
 const PASSWORD: &str = "rcon-password-of-the-tests";
 
@@ -38,9 +39,15 @@ pub struct Rig {
 impl Rig {
     /// Everything but the daemon; Steve is online.
     pub async fn new() -> Rig {
+        Rig::with_style(Style::Modern).await
+    }
+
+    /// The same, on a game server that speaks like some software.
+    pub async fn with_style(style: Style) -> Rig {
         let platform = Platform::start(TOKEN).await.unwrap();
         let game = Game::start(GameOptions {
             password: PASSWORD.to_owned(),
+            style,
             ..GameOptions::default()
         })
         .unwrap();
@@ -113,8 +120,13 @@ rewards:
     }
 
     pub async fn start(&mut self) {
+        self.start_as(Command::new(VOTIVE)).await;
+    }
+
+    /// The daemon by a command that ends in running it: with other limits, say.
+    pub async fn start_as(&mut self, command: Command) {
         assert!(self.daemon.is_none());
-        let mut daemon = Daemon::spawn(&self.path("rewards.yaml"));
+        let mut daemon = Daemon::spawn(command, &self.path("rewards.yaml"));
         let line = daemon.log_line("listening on ").await;
         daemon.url = line.split("listening on ").nth(1).unwrap().to_owned();
         self.daemon = Some(daemon);
@@ -167,7 +179,7 @@ rewards:
 
     /// Runs a command of the binary beside the daemon.
     pub async fn votive(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_votive"));
+        let mut command = Command::new(VOTIVE);
         command
             .args(args)
             .args(["--config".as_ref(), self.path("rewards.yaml").as_os_str()]);
@@ -185,8 +197,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    pub fn spawn(config: &std::path::Path) -> Daemon {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_votive"))
+    pub fn spawn(mut command: Command, config: &Path) -> Daemon {
+        let mut child = command
             .args(["run".as_ref(), "--config".as_ref(), config.as_os_str()])
             .env("RUST_LOG", "votive=debug")
             .stderr(Stdio::piped())

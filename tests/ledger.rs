@@ -1,0 +1,258 @@
+//! The ledger: what it keeps, and when it refuses to open.
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use votive::domain::event::EventKey;
+use votive::domain::grant::{Fact, Grant};
+use votive::ledger::{Ledger, LedgerError, OpenError, Opened, Revision};
+
+fn event(number: usize) -> EventKey {
+    EventKey::new("server.vote", &format!("e-{number}"))
+}
+
+fn grant(number: usize) -> Grant {
+    Grant::received(event(number), Timestamp::UNIX_EPOCH)
+}
+
+fn refused(number: usize) -> Grant {
+    let fact = Fact::Mismatch {
+        reason: "no".to_owned(),
+    };
+    grant(number).apply(fact, Timestamp::UNIX_EPOCH).unwrap().0
+}
+
+fn open(directory: &Path) -> Ledger {
+    Ledger::open(directory).unwrap().ledger
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_a_restart() {
+    let directory = TempDir::new().unwrap();
+    let opened = Ledger::open(directory.path()).unwrap();
+    assert!(opened.created);
+    let revision = opened.ledger.put(&grant(1), Revision::NONE).await.unwrap();
+    opened.ledger.put(&refused(2), Revision::NONE).await.unwrap();
+    drop(opened);
+
+    let opened = reopen(directory.path());
+    assert!(!opened.created);
+    let record = opened.ledger.get(&event(1)).unwrap().unwrap();
+    assert_eq!((record.grant, record.revision), (grant(1), revision));
+    assert_eq!(opened.ledger.find("e-2").unwrap().unwrap().grant, refused(2));
+    assert_eq!(opened.ledger.find("e-3").unwrap(), None);
+    let open: Vec<Grant> = opened
+        .ledger
+        .open_grants()
+        .unwrap()
+        .into_iter()
+        .map(|record| record.grant)
+        .collect();
+    assert_eq!(open, [grant(1)], "what is refused is not open");
+}
+
+/// Opens the ledger once nobody else has it open: a writer lets go a moment after its last client has gone.
+fn open_at_rest(directory: &Path) -> Result<Opened, OpenError> {
+    drop(at_rest(&directory.join("ledger.redb")));
+    Ledger::open(directory)
+}
+
+/// The bytes of the ledger, once nobody has it open. Nothing where it is missing.
+fn at_rest(path: &Path) -> Vec<u8> {
+    let Ok(file) = fs::File::open(path) else {
+        return Vec::new();
+    };
+    file.lock().unwrap();
+    fs::read(path).unwrap_or_default()
+}
+
+fn reopen(directory: &Path) -> Opened {
+    open_at_rest(directory).unwrap()
+}
+
+fn refusal(directory: &Path) -> OpenError {
+    open_at_rest(directory).err().expect("it opened")
+}
+
+#[tokio::test]
+async fn of_two_writers_who_read_the_same_revision_one_wins() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    let mut writers = JoinSet::new();
+    for _ in 0..20 {
+        let ledger = ledger.clone();
+        writers.spawn(async move { ledger.put(&grant(1), Revision::NONE).await });
+    }
+    let outcomes = writers.join_all().await;
+    let conflicts = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(LedgerError::Conflict)))
+        .count();
+    assert_eq!((outcomes.len(), conflicts), (20, 19));
+
+    let revision = ledger.get(&event(1)).unwrap().unwrap().revision;
+    ledger.put(&refused(1), revision).await.unwrap();
+    assert!(matches!(
+        ledger.put(&grant(1), revision).await,
+        Err(LedgerError::Conflict)
+    ));
+    assert_eq!(ledger.open_grants().unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_update_starts_again_where_somebody_was_faster() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    ledger.put(&grant(1), Revision::NONE).await.unwrap();
+    let mut updates = JoinSet::new();
+    for _ in 0..10 {
+        let ledger = ledger.clone();
+        updates.spawn(async move {
+            let count = |grant: Option<&Grant>| {
+                let fact = Fact::FetchFailed { seconds: 1 };
+                grant.unwrap().apply(fact, Timestamp::UNIX_EPOCH)
+            };
+            ledger.update(&event(1), count).await.unwrap().unwrap();
+        });
+    }
+    updates.join_all().await;
+    let votive::domain::grant::Stage::Received { attempts, elapsed } =
+        ledger.get(&event(1)).unwrap().unwrap().grant.stage
+    else {
+        panic!("it is no longer received");
+    };
+    assert_eq!((attempts, elapsed), (10, 10), "no update was lost");
+}
+
+#[tokio::test]
+async fn many_records_at_once_are_all_stored() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    let mut writers = JoinSet::new();
+    for number in 0..500 {
+        let ledger = ledger.clone();
+        writers.spawn(async move { ledger.put(&grant(number), Revision::NONE).await.unwrap() });
+    }
+    assert_eq!(writers.join_all().await.len(), 500);
+    drop(ledger);
+    assert_eq!(reopen(directory.path()).ledger.open_grants().unwrap().len(), 500);
+}
+
+/// A state directory whose daemon has been started twice and has one grant.
+async fn used() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    drop(open(directory.path()));
+    let ledger = reopen(directory.path()).ledger;
+    ledger.put(&grant(1), Revision::NONE).await.unwrap();
+    directory
+}
+
+fn says(error: &OpenError, words: &str) {
+    let text = error.to_string();
+    assert!(
+        text.contains("ledger.redb") || text.contains("ledger.marker"),
+        "{text}"
+    );
+    assert!(text.contains(words), "{text}");
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_missing_is_never_replaced_by_an_empty_one() {
+    let directory = used().await;
+    fs::remove_file(directory.path().join("ledger.redb")).unwrap();
+    let error = refusal(directory.path());
+    assert!(matches!(error, OpenError::Missing(_)));
+    says(&error, "Put it back");
+    assert!(!directory.path().join("ledger.redb").exists());
+}
+
+#[tokio::test]
+async fn another_ledger_or_an_older_copy_is_refused() {
+    let (directory, other) = (used().await, used().await);
+    let ledger = |directory: &TempDir| directory.path().join("ledger.redb");
+    let old = at_rest(&ledger(&directory));
+    for _ in 0..2 {
+        drop(reopen(directory.path()));
+    }
+    let newest = at_rest(&ledger(&directory));
+
+    fs::write(ledger(&directory), old).unwrap();
+    let error = refusal(directory.path());
+    assert!(matches!(error, OpenError::Older(_)), "{error}");
+    says(&error, "older copy");
+
+    fs::write(ledger(&directory), at_rest(&ledger(&other))).unwrap();
+    let error = refusal(directory.path());
+    assert!(matches!(error, OpenError::Replaced(_)), "{error}");
+    says(&error, "not the ledger that was used here last");
+
+    fs::write(ledger(&directory), newest).unwrap();
+    assert_eq!(reopen(directory.path()).ledger.open_grants().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_ledger_is_refused_and_left_as_it_is() {
+    for damage in ["empty", "cut", "garbage", "not a file"] {
+        let directory = used().await;
+        let path = directory.path().join("ledger.redb");
+        let whole = at_rest(&path);
+        match damage {
+            "empty" => fs::write(&path, []).unwrap(),
+            "cut" => fs::write(&path, &whole[..whole.len() / 3]).unwrap(),
+            "garbage" => fs::write(&path, vec![0x5a; whole.len()]).unwrap(),
+            _ => {
+                fs::remove_file(&path).unwrap();
+                fs::create_dir(&path).unwrap();
+            }
+        }
+        let before = fs::read(&path).ok();
+        let error = refusal(directory.path());
+        assert!(
+            matches!(error, OpenError::Damaged { .. } | OpenError::Io { .. }),
+            "{damage}: {error}"
+        );
+        says(&error, "ledger.redb");
+        assert_eq!(fs::read(&path).ok(), before, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_marker_that_nobody_can_read_is_refused() {
+    for (marker, words) in [
+        ("", "damaged"),
+        ("{}", "damaged"),
+        (r#"{"v":2,"id":"x","starts":1}"#, "newer Votive"),
+    ] {
+        let directory = used().await;
+        drop(at_rest(&directory.path().join("ledger.redb")));
+        fs::write(directory.path().join("ledger.marker"), marker).unwrap();
+        says(&refusal(directory.path()), words);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_the_ledger_was_made_leaves_a_clean_start() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("ledger.redb.new"), "half a file").unwrap();
+    let opened = Ledger::open(directory.path()).unwrap();
+    assert!(opened.created);
+    drop(opened);
+    // After the rename and before the marker.
+    fs::remove_file(directory.path().join("ledger.marker")).unwrap();
+    let opened = reopen(directory.path());
+    assert!(!opened.created);
+    assert!(directory.path().join("ledger.marker").exists());
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("file"), "").unwrap();
+    let error = Ledger::open(&directory.path().join("file/state")).unwrap_err();
+    assert!(matches!(error, OpenError::Io { .. }));
+    assert!(error.to_string().contains("file/state"), "{error}");
+}
