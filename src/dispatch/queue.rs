@@ -223,7 +223,7 @@ mod tests {
         assert!(queue.is_away(&PlayerName::parse("Steve", None).unwrap()));
         queue.ask_again();
         assert_eq!(queue.seen(&listed("Alex")), [], "it was said already");
-        assert_eq!(orders(&mut queue), []);
+        assert_eq!(queue.next(), None);
         queue.seen(&listed("Steve"));
         assert_eq!(orders(&mut queue), [1, 2]);
     }
