@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     match cli::run() {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::BadConfiguration) => ExitCode::from(BAD_CONFIGURATION),
+        Ok(Outcome::ChecksFailed) => ExitCode::FAILURE,
         Err(error) => {
             anstream::eprintln!("votive: {error:#}");
             ExitCode::FAILURE

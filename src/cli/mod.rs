@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod demo;
 mod resolve;
 mod run;
 mod test_vote;
@@ -17,6 +18,8 @@ pub enum Outcome {
     Success,
     /// The configuration has errors, which were told.
     BadConfiguration,
+    /// Something did not come as it should have, which was told.
+    ChecksFailed,
 }
 
 #[derive(Parser)]
@@ -45,6 +48,8 @@ enum Command {
     Run,
     /// Check rewards.yaml: every error with its place and what to do
     Check,
+    /// See it work: votes, faults and what comes of them, without any Minecraft
+    Demo(demo::Args),
     /// Have the running daemon issue what a vote would earn, without the platform
     TestVote(test_vote::Args),
     /// Tell the running daemon whether a command ran that is in doubt
@@ -60,6 +65,7 @@ pub fn run() -> anyhow::Result<Outcome> {
     match command {
         Command::Run => run::run(options),
         Command::Check => check::run(options),
+        Command::Demo(args) => demo::run(&options, &args),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::Resolve(args) => resolve::run(&options, args),
     }
