@@ -73,14 +73,16 @@ pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
         .map_err(|error| DaemonError::Listen { address, error })
 }
 
-/// Runs the daemon on a listener that is bound, until `shutdown`, which also says when it has to stop for other
-/// reasons. Everything that was acknowledged is in the ledger when this returns.
+/// Runs the daemon on a listener that is bound, with its control socket at the path `socket`, until `shutdown`. It
+/// cancels `shutdown` itself when the ledger fails. Everything that was acknowledged is in the ledger when this
+/// returns.
 ///
 /// # Errors
 /// [`DaemonError`] where it cannot start or cannot go on.
 pub async fn run(
     config: Config,
     listener: TcpListener,
+    socket: PathBuf,
     shutdown: CancellationToken,
 ) -> Result<(), DaemonError> {
     let config = Arc::new(config);
@@ -89,7 +91,7 @@ pub async fn run(
         tracing::info!("created a new ledger in {}", config.state_dir.display());
     }
     let ledger = opened.ledger;
-    let socket = bind_socket(&config.state_dir)?;
+    let socket = bind_socket(&socket)?;
     // The API gets most of the time that the platform waits, so that a slow one is told from a slow game server.
     let api = Api::new(
         &config.gamemonitoring.api_url,
@@ -137,22 +139,27 @@ pub async fn run(
     Ok(ledger.ping().await?)
 }
 
-/// Where the control socket is: in systemd's runtime directory, or beside the ledger.
-fn bind_socket(state_dir: &Path) -> Result<UnixListener, DaemonError> {
-    let directory = std::env::var_os("RUNTIME_DIRECTORY").map_or_else(|| state_dir.to_owned(), PathBuf::from);
-    let path = directory.join(SOCKET);
+/// The control socket of a daemon with this state directory: in `runtime_directory` if systemd gave it one, else
+/// beside the ledger.
+pub fn socket_path(state_dir: &Path, runtime_directory: Option<PathBuf>) -> PathBuf {
+    runtime_directory
+        .unwrap_or_else(|| state_dir.to_owned())
+        .join(SOCKET)
+}
+
+fn bind_socket(path: &Path) -> Result<UnixListener, DaemonError> {
     let bind = || {
-        match std::fs::remove_file(&path) {
+        match std::fs::remove_file(path) {
             // The ledger is ours alone, so a socket that is there was left by a process that is gone.
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
         Ok(listener)
     };
     bind().map_err(|error| DaemonError::Socket {
-        path: path.clone(),
+        path: path.to_owned(),
         error,
     })
 }

@@ -160,9 +160,12 @@ impl Intake {
             follower.nudge();
         }
         if recorded {
-            Standing::Recorded
-        } else {
-            follower.settled(deadline).await
+            return Standing::Recorded;
+        }
+        tokio::select! {
+            biased;
+            standing = follower.settled(deadline) => standing,
+            () = self.ledger.failed() => Standing::Unrecorded,
         }
     }
 

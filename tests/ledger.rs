@@ -75,7 +75,7 @@ fn reopen(directory: &Path) -> Opened {
 }
 
 fn refusal(directory: &Path) -> OpenError {
-    open_at_rest(directory).err().expect("it opened")
+    open_at_rest(directory).expect_err("it opened")
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `votive run`: the daemon, from the command line or under systemd.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use tokio::runtime;
@@ -57,7 +58,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         stop.cancel();
     });
     let listener = daemon::listen(&config).await?;
-    daemon::run(config, listener, shutdown).await?;
+    let runtime_directory = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    let socket = daemon::socket_path(&config.state_dir, runtime_directory);
+    daemon::run(config, listener, socket, shutdown).await?;
     Ok(())
 }
 

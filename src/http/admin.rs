@@ -120,7 +120,7 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
         Standing::ApiDown | Standing::ServerGone(_) | Standing::Unrecorded => {
             return Err((
                 StatusCode::SERVICE_UNAVAILABLE,
-                "Votive is stopping or cannot record at the moment; nothing was issued.".to_owned(),
+                "Votive is stopping or cannot record at the moment.".to_owned(),
             ));
         }
     };

@@ -136,7 +136,7 @@ fn answer(delivery: &Delivery, standing: Standing) -> Answer {
         Standing::Refused(reason) => sentence(StatusCode::UNPROCESSABLE_ENTITY, reason),
         Standing::Unrecorded => sentence(
             StatusCode::SERVICE_UNAVAILABLE,
-            "Votive is stopping or cannot record at the moment. Nothing was issued; deliver again in a minute.",
+            "Votive is stopping or cannot record at the moment; deliver again in a minute.",
         ),
     }
 }

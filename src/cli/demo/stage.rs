@@ -101,7 +101,8 @@ impl Daemon {
         // From here on the port takes deliveries; they wait at the door until the daemon is ready.
         let webhook = format!("http://{}{}", listener.local_addr()?, config.webhook.path);
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(daemon::run(config, listener, shutdown.clone()));
+        let socket = daemon::socket_path(&config.state_dir, None);
+        let task = tokio::spawn(daemon::run(config, listener, socket, shutdown.clone()));
         Ok(Daemon {
             webhook,
             shutdown,
