@@ -170,35 +170,32 @@ impl Connection {
     /// The reply to command `id`, put together; `None` where the server answers that the login has expired. Frames
     /// with any other id belong to earlier commands and are dropped.
     async fn reply(&mut self, id: i32) -> Result<Option<String>, Broken> {
-        let mut reply = match self.frame_of(id).await? {
-            Some(text) => text,
-            None => return Ok(None),
+        let Some(first) = self.payload_of(id).await? else {
+            return Ok(None);
         };
-        let mut last_units = units(&reply);
+        let mut reply = BytesMut::from(first);
+        let mut more = reply.is_empty() || is_full(&reply);
         let mut patience = if reply.is_empty() { AFTER_EMPTY } else { NEXT_FRAME };
-        while (last_units == FULL_FRAME || reply.is_empty()) && reply.len() < LONGEST_REPLY {
+        while more && reply.len() < LONGEST_REPLY {
             // That the connection ends here takes nothing from the reply that has arrived.
-            let Ok(Ok(Some(next))) = timeout(patience, self.frame_of(id)).await else {
+            let Ok(Ok(Some(next))) = timeout(patience, self.payload_of(id)).await else {
                 break;
             };
-            if next.is_empty() {
-                break;
-            }
-            last_units = units(&next);
-            reply.push_str(&next);
+            more = is_full(&next);
+            reply.extend_from_slice(&next);
             patience = NEXT_FRAME;
         }
-        Ok(Some(reply))
+        Ok(Some(String::from_utf8_lossy(&reply).into_owned()))
     }
 
-    async fn frame_of(&mut self, id: i32) -> Result<Option<String>, Broken> {
+    async fn payload_of(&mut self, id: i32) -> Result<Option<Bytes>, Broken> {
         loop {
             let frame = self.next_frame().await?;
             if frame.id == REFUSED_ID {
                 return Ok(None);
             }
             if frame.id == id {
-                return Ok(Some(String::from_utf8_lossy(&frame.payload).into_owned()));
+                return Ok(Some(frame.payload));
             }
         }
     }
@@ -222,7 +219,7 @@ impl Connection {
     }
 }
 
-/// The game counts characters as Java does, in UTF-16 units.
-fn units(text: &str) -> usize {
-    text.encode_utf16().count()
+/// Whether a frame's text is as long as the game cuts them. It counts characters as Java does, in UTF-16 units.
+fn is_full(payload: &[u8]) -> bool {
+    String::from_utf8_lossy(payload).encode_utf16().count() == FULL_FRAME
 }
