@@ -68,9 +68,7 @@ pub enum DaemonError {
 /// [`DaemonError::Listen`].
 pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
     let address = config.webhook.listen;
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| DaemonError::Listen { address, error })
+    TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })
 }
 
 /// Runs the daemon on a listener that is bound, with its control socket at the path `socket`, until `shutdown`. It
@@ -93,11 +91,8 @@ pub async fn run(
     let ledger = opened.ledger;
     let socket = bind_socket(&socket)?;
     // The API gets most of the time that the platform waits, so that a slow one is told from a slow game server.
-    let api = Api::new(
-        &config.gamemonitoring.api_url,
-        config.webhook.answer_within.mul_f64(0.75),
-    )
-    .map_err(DaemonError::Tls)?;
+    let api = Api::new(&config.gamemonitoring.api_url, config.webhook.answer_within.mul_f64(0.75))
+        .map_err(DaemonError::Tls)?;
 
     let (board, tasks) = (Board::default(), TaskTracker::new());
     let dispatch = Dispatch::start(&config, &ledger, &board, &shutdown, &tasks);
@@ -142,9 +137,7 @@ pub async fn run(
 /// The control socket of a daemon with this state directory: in `runtime_directory` if systemd gave it one, else
 /// beside the ledger.
 pub fn socket_path(state_dir: &Path, runtime_directory: Option<PathBuf>) -> PathBuf {
-    runtime_directory
-        .unwrap_or_else(|| state_dir.to_owned())
-        .join(SOCKET)
+    runtime_directory.unwrap_or_else(|| state_dir.to_owned()).join(SOCKET)
 }
 
 fn bind_socket(path: &Path) -> Result<UnixListener, DaemonError> {
@@ -158,10 +151,7 @@ fn bind_socket(path: &Path) -> Result<UnixListener, DaemonError> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
         Ok(listener)
     };
-    bind().map_err(|error| DaemonError::Socket {
-        path: path.to_owned(),
-        error,
-    })
+    bind().map_err(|error| DaemonError::Socket { path: path.to_owned(), error })
 }
 
 /// Tells systemd that Votive lives, as long as the ledger's writer answers. Ends where nobody wants to know.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,7 +25,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait: after an outage of the API every vote is fetched within it.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// How many votes are fetched at the same time.
-const FETCHES: usize = 8;
+const FETCHES: usize = 32;
 
 /// Takes in events.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ pub struct Intake {
     dispatch: Dispatch,
     shutdown: CancellationToken,
     tasks: TaskTracker,
-    /// The place of the next plan among all plans that are open.
-    next_order: AtomicU64,
+    /// The place of the last plan among all plans.
+    last_order: AtomicU64,
     fetches: Semaphore,
 }
 
@@ -75,7 +75,7 @@ impl Intake {
             dispatch,
             shutdown,
             tasks,
-            next_order: AtomicU64::new(0),
+            last_order: AtomicU64::new(0),
             fetches: Semaphore::new(FETCHES),
         }
     }
@@ -86,12 +86,8 @@ impl Intake {
     /// [`LedgerError`] where the ledger fails.
     pub async fn resume(self: &Arc<Self>) -> Result<(), LedgerError> {
         let open = self.ledger.open_grants()?;
-        let last = open
-            .iter()
-            .filter_map(|record| Some(record.grant.plan()?.order))
-            .max();
-        self.next_order
-            .store(last.map_or(0, |last| last + 1), Ordering::Relaxed);
+        let last = open.iter().filter_map(|record| Some(record.grant.plan()?.order)).max();
+        self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
         for record in open {
             let event = record.grant.event;
             let Some(plan) = record.grant.stage.into_plan() else {
@@ -102,9 +98,7 @@ impl Intake {
             for (index, award) in plan.awards.iter().enumerate() {
                 if award.state == AwardState::Sending {
                     let reason = "Votive was stopped while the command was on its way".to_owned();
-                    self.apply(&event, Fact::Award(index, AwardFact::NoOutcome { reason }))
-                        .await?
-                        .ok();
+                    self.apply(&event, Fact::Award(index, AwardFact::NoOutcome { reason })).await?.ok();
                 }
             }
             let Some(record) = self.ledger.get(&event)? else {
@@ -120,10 +114,7 @@ impl Intake {
 
     fn tell_planned(&self, grant: &Grant) {
         if let Some(plan) = grant.plan() {
-            let server = self
-                .config
-                .server(&plan.vote.server)
-                .map_or("?", |server| &server.name);
+            let server = self.config.server(&plan.vote.server).map_or("?", |server| &server.name);
             let rewards: Vec<&str> = plan.awards.iter().map(|award| award.reward.as_str()).collect();
             tracing::info!(event = %grant.event, player = %plan.player, %server, user_id = plan.vote.user_id, rewards = rewards.join(","), "vote");
         }
@@ -131,10 +122,7 @@ impl Intake {
 
     fn tell_doubts(&self, grant: &Grant) {
         let Some(plan) = grant.plan() else { return };
-        let server = self
-            .config
-            .server(&plan.vote.server)
-            .map_or("?", |server| &server.name);
+        let server = self.config.server(&plan.vote.server).map_or("?", |server| &server.name);
         for award in &plan.awards {
             if let AwardState::InDoubt { reason, .. } = &award.state {
                 story::in_doubt(&grant.event, plan, server, award, reason);
@@ -183,12 +171,7 @@ impl Intake {
         let event = EventKey::new(TEST_VOTE, &format!("test-{:016x}", fastrand::u64(..)));
         let now = Timestamp::now();
         let server = ServerRef::Name(server.to_owned());
-        let vote = Vote {
-            nickname: player.to_owned(),
-            server,
-            user_id: None,
-            created_at: Some(now),
-        };
+        let vote = Vote { nickname: player.to_owned(), server, user_id: None, created_at: Some(now) };
         let (mut follower, _) = self.board.follow(&event);
         // A grant that was received just now can be planned.
         if let Ok((grant, _)) = self.apply(&event, self.fetched(vote)).await? {
@@ -226,12 +209,7 @@ impl Intake {
     async fn record(&self, event: &EventKey) -> Result<(), LedgerError> {
         let now = Timestamp::now();
         let received = |grant: Option<&Grant>| -> Result<_, std::convert::Infallible> {
-            Ok((
-                grant
-                    .cloned()
-                    .unwrap_or_else(|| Grant::received(event.clone(), now)),
-                (),
-            ))
+            Ok((grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now)), ()))
         };
         self.ledger.update(event, received).await.map(drop)
     }
@@ -262,10 +240,9 @@ impl Intake {
             Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
             Stage::Received { .. } => None,
         };
-        let target = server
-            .and_then(|server| self.config.server(server))
-            .map(|server| self.config.target(server));
-        let order = self.next_order.fetch_add(1, Ordering::Relaxed);
+        let target =
+            server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server));
+        let order = self.next_order();
         match self.apply(event, Fact::Redelivered { target, order }).await? {
             Ok((_, actions)) if actions.contains(&Action::Fetch) => self.fetch(event, follower).await,
             Ok((grant, _)) => Ok(Some(grant)),
@@ -281,16 +258,15 @@ impl Intake {
                 answer = self.ask(event) => answer,
                 () = self.shutdown.cancelled() => return Ok(None),
             };
-            let seconds = asked
-                .replace(Instant::now())
-                .map_or(0, |asked| asked.elapsed().as_secs_f64().round() as u64);
+            let seconds =
+                asked.replace(Instant::now()).map_or(0, |asked| asked.elapsed().as_secs_f64().round() as u64);
             let fact = match &answer {
                 Ok(vote) => self.fetched(vote.clone()),
                 Err(FetchError::NotFound) => Fact::NotFound { seconds },
                 Err(FetchError::Temporary(_)) => Fact::FetchFailed { seconds },
-                Err(FetchError::Mismatch(why)) => Fact::Mismatch {
-                    reason: format!("The vote is refused: {why}."),
-                },
+                Err(FetchError::Mismatch(why)) => {
+                    Fact::Mismatch { reason: format!("The vote is refused: {why}.") }
+                }
             };
             // Somebody else has planned it: nothing of ours can do that while this runs, so it is final for us.
             let Ok((grant, _)) = self.apply(event, fact).await? else {
@@ -314,22 +290,28 @@ impl Intake {
     }
 
     async fn ask(&self, event: &EventKey) -> Result<Vote, FetchError> {
-        // The semaphore is never closed, so there is always a permit in the end.
-        let _permit = self.fetches.acquire().await;
-        self.api.vote(event).await
+        let ask = async {
+            // The semaphore is never closed, so there is always a permit in the end.
+            let _permit = self.fetches.acquire().await;
+            self.api.vote(event).await
+        };
+        let late = || FetchError::Temporary("too many votes are asked for at once".to_owned());
+        timeout(self.api.limit(), ask).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// The fact that a vote is known, with the rewards of its server as they are today.
     fn fetched(&self, vote: Vote) -> Fact<'_> {
-        let target = self
-            .config
-            .server(&vote.server)
-            .map(|server| self.config.target(server));
-        Fact::Fetched {
-            vote,
-            target,
-            order: self.next_order.fetch_add(1, Ordering::Relaxed),
-        }
+        let target = self.config.server(&vote.server).map(|server| self.config.target(server));
+        Fact::Fetched { vote, target, order: self.next_order() }
+    }
+
+    /// A place behind all plans so far: the time in microseconds, or one more than the last. So it also comes behind
+    /// plans that are refused at the moment, unless the clock went back.
+    fn next_order(&self) -> u64 {
+        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
+        let next = |last: u64| now.max(last + 1);
+        let last = self.last_order.update(Ordering::Relaxed, Ordering::Relaxed, next);
+        next(last)
     }
 
     /// Makes a fact durable; about an event that the ledger does not know, it is a fact about a new grant.
@@ -352,8 +334,7 @@ impl Intake {
         match grant.plan() {
             Some(plan) if grant.is_open() => {
                 if !self.dispatch.look_at(event, &plan.vote.server) {
-                    self.board
-                        .publish(event, Standing::ServerGone(plan.vote.server.clone()));
+                    self.board.publish(event, Standing::ServerGone(plan.vote.server.clone()));
                 }
             }
             _ => {
@@ -361,8 +342,7 @@ impl Intake {
                     let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
                     tracing::warn!(%event, nickname = %crate::text::Outside(nickname), "refused: {reason}");
                 }
-                self.board
-                    .publish(event, standing::of(grant, "", |_, _| Wait::Turn));
+                self.board.publish(event, standing::of(grant, "", |_, _| Wait::Turn));
             }
         }
     }

@@ -30,9 +30,6 @@ mod tests {
         assert_eq!(Outside("Стив").to_string(), "\"Стив\"");
         assert_eq!(Outside("a\nb\u{1b}[31m\"").to_string(), r#""a\nb\u{1b}[31m\"""#);
         assert_eq!(Outside("\u{202e}x").to_string(), "\"\\u{202e}x\"");
-        assert_eq!(
-            Outside(&"a".repeat(1000)).to_string().chars().count(),
-            LONGEST + 3
-        );
+        assert_eq!(Outside(&"a".repeat(1000)).to_string().chars().count(), LONGEST + 3);
     }
 }

@@ -14,22 +14,12 @@ use votive::sim::platform::{Answered, ApiAnswer, vote_body};
 
 /// Writes raw bytes to the webhook's listener and gives all that comes back until it closes.
 async fn raw(rig: &Rig, request: &str) -> String {
-    let address = rig
-        .daemon()
-        .url
-        .strip_prefix("http://")
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap();
+    let address = rig.daemon().url.strip_prefix("http://").unwrap().split('/').next().unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    tokio::time::timeout(rig::PATIENCE, read)
-        .await
-        .expect("it kept the connection open")
-        .unwrap();
+    tokio::time::timeout(rig::PATIENCE, read).await.expect("it kept the connection open").unwrap();
     String::from_utf8(answer).unwrap()
 }
 
@@ -48,11 +38,7 @@ fn expect(answered: &Answered, status: u16, words: &str) {
     assert_eq!(answered.status, Some(status), "{}", answered.body);
     assert!(answered.body.contains(words), "{}", answered.body);
     assert_eq!(answered.body.is_empty(), status == 204);
-    assert!(
-        answered.body.trim_end().lines().count() <= 1,
-        "one sentence: {}",
-        answered.body
-    );
+    assert!(answered.body.trim_end().lines().count() <= 1, "one sentence: {}", answered.body);
 }
 
 #[tokio::test]
@@ -72,11 +58,7 @@ async fn path_and_method_come_first() {
         assert_eq!(status(&answer), expected, "{method} {path}: {answer}");
         assert_eq!(answer.contains("allow: "), expected == 405, "{answer}");
     }
-    assert!(
-        raw(&rig, &request("GET", "/healthz", ""))
-            .await
-            .ends_with("\r\n\r\nok\n")
-    );
+    assert!(raw(&rig, &request("GET", "/healthz", "")).await.ends_with("\r\n\r\nok\n"));
 }
 
 #[tokio::test]
@@ -90,17 +72,10 @@ async fn a_body_that_is_too_long_is_refused_before_it_is_read() {
     }
     // Nothing says how long this one is.
     let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
-    let answer = raw(
-        &rig,
-        &format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}1\r\nx\r\n0\r\n\r\n"),
-    )
-    .await;
+    let answer =
+        raw(&rig, &format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}1\r\nx\r\n0\r\n\r\n")).await;
     assert_eq!(status(&answer), 413, "{answer}");
-    let answer = raw(
-        &rig,
-        &request("POST", "/gamemonitoring-webhook", &" ".repeat(16384)),
-    )
-    .await;
+    let answer = raw(&rig, &request("POST", "/gamemonitoring-webhook", &" ".repeat(16384))).await;
     assert_eq!(status(&answer), 400, "just short enough: {answer}");
 }
 
@@ -108,53 +83,22 @@ async fn a_body_that_is_too_long_is_refused_before_it_is_read() {
 async fn what_is_not_a_delivery_then_the_signature_then_the_types() {
     let rig = Rig::running().await;
     let good = rig.vote("e-1", "Steve");
-    for body in [
-        "",
-        "[]",
-        "null",
-        "{",
-        r#"{"a":null}"#,
-        r#"{"a":1,"a":1}"#,
-        r#"{"a b":1}"#,
-        "\u{0}",
-    ] {
+    for body in ["", "[]", "null", "{", r#"{"a":null}"#, r#"{"a":1,"a":1}"#, r#"{"a b":1}"#, "\u{0}"] {
         expect(&rig.deliver(&good.clone().raw(body)).await, 400, "JSON object");
     }
     expect(&rig.deliver(&good.clone().raw("{}")).await, 401, "signing token");
     expect(&rig.deliver(&good.clone().forged()).await, 401, "signing token");
-    for signature in [
-        json!(null),
-        json!(7),
-        json!(""),
-        json!("00"),
-        json!("zz".repeat(32)),
-    ] {
+    for signature in [json!(null), json!(7), json!(""), json!("00"), json!("zz".repeat(32))] {
         let status = rig.deliver(&good.clone().with_signature(signature)).await.status;
         assert!(matches!(status, Some(400 | 401)), "{status:?}");
     }
     // Wrong types under a good signature: only now, so that they tell nothing to a stranger.
-    for (name, value) in [
-        ("event_type", json!(1)),
-        ("is_test", json!("false")),
-        ("event_id", json!(9)),
-    ] {
-        expect(
-            &rig.deliver(&good.clone().with(name, value.clone())).await,
-            400,
-            name,
-        );
-        expect(
-            &rig.deliver(&good.clone().with(name, value).forged()).await,
-            401,
-            "signing token",
-        );
+    for (name, value) in [("event_type", json!(1)), ("is_test", json!("false")), ("event_id", json!(9))] {
+        expect(&rig.deliver(&good.clone().with(name, value.clone())).await, 400, name);
+        expect(&rig.deliver(&good.clone().with(name, value).forged()).await, 401, "signing token");
     }
     for id in ["", "a/b", "a b", "../x", "é", &"a".repeat(101)] {
-        expect(
-            &rig.deliver(&good.clone().with("event_id", json!(id))).await,
-            400,
-            "event_id",
-        );
+        expect(&rig.deliver(&good.clone().with("event_id", json!(id))).await, 400, "event_id");
     }
     assert!(rig.platform.record().requests.is_empty(), "nothing was fetched");
     assert!(rig.game.console().is_empty());
@@ -164,34 +108,12 @@ async fn what_is_not_a_delivery_then_the_signature_then_the_types() {
 async fn what_is_answered_without_a_fetch() {
     let rig = Rig::running().await;
     for id in [json!("test"), json!(9), json!("e-1")] {
-        expect(
-            &rig.deliver(&rig.vote("e-1", "Steve").with("event_id", id).test())
-                .await,
-            204,
-            "",
-        );
+        expect(&rig.deliver(&rig.vote("e-1", "Steve").with("event_id", id).test()).await, 204, "");
     }
-    expect(
-        &rig.deliver(&rig.platform.delivery("project.vote", "e-1")).await,
-        204,
-        "",
-    );
-    expect(
-        &rig.deliver(&rig.platform.delivery("server.new", "e-1")).await,
-        204,
-        "",
-    );
-    expect(
-        &rig.deliver(&rig.platform.delivery("votive.test", "e-1")).await,
-        422,
-        "votive.",
-    );
-    expect(
-        &rig.deliver(&rig.platform.delivery("votive.test", "e-1").test())
-            .await,
-        204,
-        "",
-    );
+    expect(&rig.deliver(&rig.platform.delivery("project.vote", "e-1")).await, 204, "");
+    expect(&rig.deliver(&rig.platform.delivery("server.new", "e-1")).await, 204, "");
+    expect(&rig.deliver(&rig.platform.delivery("votive.test", "e-1")).await, 422, "votive.");
+    expect(&rig.deliver(&rig.platform.delivery("votive.test", "e-1").test()).await, 204, "");
     assert!(rig.platform.record().requests.is_empty());
     assert!(rig.game.console().is_empty());
     // None of it stands in the way of the vote.
@@ -202,10 +124,7 @@ async fn what_is_answered_without_a_fetch() {
 #[tokio::test]
 async fn fields_that_the_platform_adds_later_are_signed_too() {
     let rig = Rig::running().await;
-    let delivery = rig
-        .vote("e-1", "Steve")
-        .with("attempt", json!(2))
-        .with("zone", json!("ä b&c"));
+    let delivery = rig.vote("e-1", "Steve").with("attempt", json!(2)).with("zone", json!("ä b&c"));
     expect(&rig.deliver(&delivery.clone().forged()).await, 401, "");
     expect(&rig.deliver(&delivery).await, 204, "");
 }
@@ -248,11 +167,7 @@ async fn in_doubt_until_the_operator_settles_it() {
     let settled = rig.votive(&["resolve", "e-1", "--ran"]).await;
     assert!(settled.status.success(), "{settled:?}");
     expect(&rig.deliver(&steve).await, 204, "");
-    assert_eq!(
-        rig.has("Steve", "diamond"),
-        3,
-        "it had run, and was not sent again"
-    );
+    assert_eq!(rig.has("Steve", "diamond"), 3, "it had run, and was not sent again");
 
     rig.game.once("give", Habit::ClosesBeforeRun);
     expect(&rig.deliver(&again).await, 503, "votive resolve e-2 --ran");
@@ -263,15 +178,9 @@ async fn in_doubt_until_the_operator_settles_it() {
 
     let nothing = rig.votive(&["resolve", "e-2", "--ran"]).await;
     assert!(!nothing.status.success());
-    assert!(
-        String::from_utf8_lossy(&nothing.stderr).contains("nothing to settle"),
-        "{nothing:?}"
-    );
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("nothing to settle"), "{nothing:?}");
     let unknown = rig.votive(&["resolve", "e-9", "--ran"]).await;
-    assert!(
-        String::from_utf8_lossy(&unknown.stderr).contains("no vote with the id e-9"),
-        "{unknown:?}"
-    );
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no vote with the id e-9"), "{unknown:?}");
     for args in [&["resolve", "e-2"][..], &["resolve", "e-2", "--ran", "--not-run"]] {
         assert_eq!(rig.votive(args).await.status.code(), Some(2));
     }
@@ -325,10 +234,8 @@ async fn an_api_that_never_answers() {
     let mut rig = Rig::new().await;
     rig.configure("webhook:\n  answer_within: 1s", "", DAILY);
     rig.start().await;
-    rig.platform.answer(
-        "e-1",
-        ApiAnswer::json(&vote_body("e-1", "Steve", 1)).after(Duration::from_secs(3600)),
-    );
+    rig.platform
+        .answer("e-1", ApiAnswer::json(&vote_body("e-1", "Steve", 1)).after(Duration::from_secs(3600)));
     let delivery = rig.platform.delivery("server.vote", "e-1");
     expect(&rig.deliver(&delivery).await, 502, "no redelivery needed");
     rig.platform.vote("e-1", "Steve", 1);
@@ -343,47 +250,26 @@ async fn refused_for_a_reason_that_the_owner_can_act_on() {
     expect(&rig.deliver(&elsewhere).await, 422, "server id 7");
     let mut other = vote_body("e-9", "Steve", 1);
     rig.platform.answer("e-2", ApiAnswer::json(&other));
-    expect(
-        &rig.deliver(&rig.platform.delivery("server.vote", "e-2")).await,
-        422,
-        "another vote",
-    );
+    expect(&rig.deliver(&rig.platform.delivery("server.vote", "e-2")).await, 422, "another vote");
     other["response"]["id"] = json!("e-3");
     other["response"]["entity_type"] = json!("project");
     rig.platform.answer("e-3", ApiAnswer::json(&other));
-    expect(
-        &rig.deliver(&rig.platform.delivery("server.vote", "e-3")).await,
-        422,
-        "not for a server",
-    );
-    for (number, nickname) in [
-        "@a",
-        "Steve; op x",
-        "Стив",
-        "abcdefghijklmnopq",
-        "Steve\nop x",
-        "",
-        "@a[limit=1]",
-    ]
-    .into_iter()
-    .enumerate()
+    expect(&rig.deliver(&rig.platform.delivery("server.vote", "e-3")).await, 422, "not for a server");
+    for (number, nickname) in
+        ["@a", "Steve; op x", "Стив", "abcdefghijklmnopq", "Steve\nop x", "", "@a[limit=1]"]
+            .into_iter()
+            .enumerate()
     {
         let answered = rig.deliver(&rig.vote(&format!("n-{number}"), nickname)).await;
         expect(&answered, 422, "no player to reward");
-        assert!(
-            nickname.is_empty() || !answered.body.contains(nickname),
-            "{}",
-            answered.body
-        );
+        assert!(nickname.is_empty() || !answered.body.contains(nickname), "{}", answered.body);
     }
     assert!(rig.game.console().is_empty(), "nothing reached a console");
 
     // The owner adds the server's id and delivers again: the vote is not fetched again.
     rig.stop().await;
     rig.configure("", "    # also 7\n", DAILY);
-    let yaml = std::fs::read_to_string(rig.path("rewards.yaml"))
-        .unwrap()
-        .replace("id: 1", "id: [1, 7]");
+    let yaml = std::fs::read_to_string(rig.path("rewards.yaml")).unwrap().replace("id: 1", "id: [1, 7]");
     std::fs::write(rig.path("rewards.yaml"), yaml).unwrap();
     rig.start().await;
     expect(&rig.deliver(&elsewhere).await, 204, "");
@@ -408,13 +294,8 @@ async fn a_reward_that_the_game_rejects_is_refused_until_it_is_mended() {
     let delivery = rig.vote("e-1", "Steve");
     let answered = rig.deliver(&delivery).await;
     expect(&answered, 422, "typo");
-    assert!(
-        !answered.body.contains("diamnd"),
-        "no words of the game: {}",
-        answered.body
-    );
-    rig.until(|record| record.ran("give Steve minecraft:emerald").len() == 1)
-        .await;
+    assert!(!answered.body.contains("diamnd"), "no words of the game: {}", answered.body);
+    rig.until(|record| record.ran("give Steve minecraft:emerald").len() == 1).await;
     rig.stop().await;
     rig.configure("", "", &rewards.replace("diamnd", "diamond"));
     rig.start().await;

@@ -16,10 +16,7 @@ const ONLY_GIVE: &str = "
 ";
 
 fn times(console: &[Executed], command: &str) -> usize {
-    console
-        .iter()
-        .filter(|executed| executed.command == command)
-        .count()
+    console.iter().filter(|executed| executed.command == command).count()
 }
 
 #[tokio::test]
@@ -35,10 +32,8 @@ async fn two_hundred_votes_while_the_game_server_is_down_arrive_once_and_in_orde
     }
     rig.game.start_again().unwrap();
     let record = rig.until(|record| record.ran("give").len() >= 200).await;
-    let expected: Vec<String> = players
-        .iter()
-        .map(|player| format!("give {player} minecraft:diamond 1"))
-        .collect();
+    let expected: Vec<String> =
+        players.iter().map(|player| format!("give {player} minecraft:diamond 1")).collect();
     assert_eq!(record.ran("give"), expected);
     for player in &players {
         assert_eq!(rig.deliver_vote(&format!("e-{player}"), player).await, 204);
@@ -77,19 +72,14 @@ async fn a_player_who_is_away_gets_everything_in_order_on_coming_back() {
         .map(|executed| executed.command.as_str())
         .filter(|command| command.contains("alex") && !command.starts_with("execute"))
         .collect();
-    let once = [
-        "give alex minecraft:diamond 1",
-        "xp add alex 10 points",
-        "give alex minecraft:emerald 1",
-    ];
+    let once = ["give alex minecraft:diamond 1", "xp add alex 10 points", "give alex minecraft:emerald 1"];
     assert_eq!(alex, [once, once].concat());
 }
 
 #[tokio::test]
 async fn a_player_who_leaves_between_the_list_and_the_gift_is_waited_for() {
     let rig = Rig::running().await;
-    rig.game
-        .once("give", Habit::Says("No player was found".to_owned()));
+    rig.game.once("give", Habit::Says("No player was found".to_owned()));
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
     rig.until(|record| record.ran("give").len() == 2).await;
     rig.daemon().log_line("granted").await;
@@ -115,12 +105,7 @@ async fn an_idle_server_is_left_in_peace() {
     let before = rig.game.record().received;
     // Another vote's whole way is long enough for anything that would come by itself at once.
     rig.platform.vote("e-2", "Steve", 7);
-    assert_eq!(
-        rig.deliver(&rig.platform.delivery("server.vote", "e-2"))
-            .await
-            .status,
-        Some(422)
-    );
+    assert_eq!(rig.deliver(&rig.platform.delivery("server.vote", "e-2")).await.status, Some(422));
     assert_eq!(rig.game.record().received, before);
 }
 
@@ -139,14 +124,7 @@ async fn killed_after_the_command_ran_and_before_its_reply() {
         rig.game.release_replies();
         rig.start().await;
         let line = rig.daemon().log_line("in doubt: ").await;
-        for part in [
-            id,
-            "Steve",
-            "survival",
-            "daily",
-            "votive resolve",
-            "give Steve minecraft:diamond 3",
-        ] {
+        for part in [id, "Steve", "survival", "daily", "votive resolve", "give Steve minecraft:diamond 3"] {
             assert!(line.contains(part), "{line}");
         }
         assert_eq!(rig.deliver_vote(id, "Steve").await, 503);
@@ -155,11 +133,7 @@ async fn killed_after_the_command_ran_and_before_its_reply() {
         rig.until(|record| record.ran("give").len() == gifts).await;
         assert_eq!(rig.deliver_vote(id, "Steve").await, 204);
     }
-    assert_eq!(
-        rig.game.record().ran("say").len(),
-        2,
-        "what was answered before the kill is not sent again"
-    );
+    assert_eq!(rig.game.record().ran("say").len(), 2, "what was answered before the kill is not sent again");
 }
 
 #[tokio::test]
@@ -187,12 +161,10 @@ async fn killed_with_in_doubt_repeat_and_skip() {
     let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
     let delivery = rig.platform.delivery("server.vote", "e-1");
     tokio::spawn(async move { platform.deliver(&url, &delivery).await });
-    rig.until(|record| record.ran("xp add Steve 1 points").len() == 1)
-        .await;
+    rig.until(|record| record.ran("xp add Steve 1 points").len() == 1).await;
     rig.kill().await;
     rig.start().await;
-    rig.until(|record| record.ran("xp add Steve 2 points").len() == 1)
-        .await;
+    rig.until(|record| record.ran("xp add Steve 2 points").len() == 1).await;
     assert_eq!(rig.game.record().ran("xp add Steve 1 points").len(), 2);
     rig.kill().await;
     rig.start().await;
@@ -254,32 +226,17 @@ async fn killed_again_and_again() {
         let id = format!("e-{number}");
         let acknowledged = rig.platform.record().acknowledged(&id) > 0;
         let mut all_ran = true;
-        for command in [
-            format!("whitelist add P{number}"),
-            format!("give P{number} minecraft:diamond 1"),
-        ] {
+        for command in [format!("whitelist add P{number}"), format!("give P{number} minecraft:diamond 1")] {
             let ran = times(&console, &command);
             assert!(ran <= 1, "{command} ran {ran} times (seed {})", seed());
             all_ran &= ran == 1;
         }
         let in_doubt = doubts.contains_key(&id);
-        assert!(
-            acknowledged || in_doubt,
-            "{id} is neither acknowledged nor in doubt (seed {})",
-            seed()
-        );
-        assert!(
-            !acknowledged || all_ran,
-            "{id} was acknowledged and did not arrive (seed {})",
-            seed()
-        );
+        assert!(acknowledged || in_doubt, "{id} is neither acknowledged nor in doubt (seed {})", seed());
+        assert!(!acknowledged || all_ran, "{id} was acknowledged and did not arrive (seed {})", seed());
         if let Some(command) = doubts.get(&id) {
             // A doubt is honest: it is about a command whose reply the daemon cannot have recorded.
-            assert!(
-                !acknowledged,
-                "{id} was granted and is in doubt about {command} (seed {})",
-                seed()
-            );
+            assert!(!acknowledged, "{id} was granted and is in doubt about {command} (seed {})", seed());
         }
     }
 }
@@ -296,27 +253,19 @@ fn doubts_in(log: &str) -> HashMap<String, String> {
         )
     };
     let doubts = log.lines().filter(|line| line.contains("in doubt: "));
-    doubts
-        .filter_map(|line| Some((field(line, "event")?, field(line, "command")?)))
-        .collect()
+    doubts.filter_map(|line| Some((field(line, "event")?, field(line, "command")?))).collect()
 }
 
 fn seed() -> u64 {
-    std::env::var("SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or(1)
+    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
 #[tokio::test]
 async fn a_shutdown_waits_for_the_command_on_the_wire() {
     let mut rig = Rig::running().await;
     rig.game.once("give", Habit::Withheld);
-    let (platform, url, delivery) = (
-        rig.platform.clone(),
-        rig.daemon().url.clone(),
-        rig.vote("e-1", "Steve"),
-    );
+    let (platform, url, delivery) =
+        (rig.platform.clone(), rig.daemon().url.clone(), rig.vote("e-1", "Steve"));
     let answer = tokio::spawn(async move { platform.deliver(&url, &delivery).await });
     rig.until(|record| record.ran("give").len() == 1).await;
     rig.daemon().signal("TERM");
@@ -335,19 +284,13 @@ async fn a_shutdown_waits_for_the_command_on_the_wire() {
 async fn a_shutdown_does_not_wait_forever() {
     let mut rig = Rig::running().await;
     rig.game.once("give", Habit::Withheld);
-    let (platform, url, delivery) = (
-        rig.platform.clone(),
-        rig.daemon().url.clone(),
-        rig.vote("e-1", "Steve"),
-    );
+    let (platform, url, delivery) =
+        (rig.platform.clone(), rig.daemon().url.clone(), rig.vote("e-1", "Steve"));
     tokio::spawn(async move { platform.deliver(&url, &delivery).await });
     rig.until(|record| record.ran("give").len() == 1).await;
     let (status, log) = rig.stop().await;
     assert!(status.success(), "{log}");
-    assert!(
-        log.contains("in doubt: Votive was stopped before the game answered"),
-        "{log}"
-    );
+    assert!(log.contains("in doubt: Votive was stopped before the game answered"), "{log}");
     rig.start().await;
     rig.daemon().log_line("in doubt: ").await;
 }
@@ -391,31 +334,18 @@ async fn a_thousand_mixed_commands_do_not_shift_replies() {
 ",
     );
     rig.start().await;
-    rig.game.always(
-        "whitelist",
-        Habit::SecondFrame("Unknown command".to_owned(), When::BeforeNextReply),
-    );
+    rig.game.always("whitelist", Habit::SecondFrame("Unknown command".to_owned(), When::BeforeNextReply));
     rig.game.always("xp", Habit::Kind(2));
     // Not empty, or each would cost the wait for a second frame.
     rig.game.always("say", Habit::Says("[Rcon]".to_owned()));
-    rig.game
-        .always("list", Habit::SecondFrame(String::new(), When::AtOnce));
+    rig.game.always("list", Habit::SecondFrame(String::new(), When::AtOnce));
     for number in 0..250 {
         let player = format!("P{number}");
         rig.game.join(&player);
         let (habit, expected) = match number % 10 {
             3 => (Some(Habit::ClosesAfter(20)), 503),
-            6 => (
-                Some(Habit::Says("Unknown item 'minecraft:diamond'".to_owned())),
-                422,
-            ),
-            8 => (
-                Some(Habit::SecondFrame(
-                    "No player was found".to_owned(),
-                    When::BeforeNextReply,
-                )),
-                204,
-            ),
+            6 => (Some(Habit::Says("Unknown item 'minecraft:diamond'".to_owned())), 422),
+            8 => (Some(Habit::SecondFrame("No player was found".to_owned(), When::BeforeNextReply)), 204),
             9 => (Some(Habit::ClosesAfter(0)), 503),
             _ => (None, 204),
         };
@@ -448,10 +378,7 @@ async fn a_wrong_rcon_password_is_told_with_its_file_and_nothing_is_lost() {
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
     let line = rig.daemon().log_line("refuses the password").await;
-    assert!(
-        line.contains("secrets/password") && line.contains("survival"),
-        "{line}"
-    );
+    assert!(line.contains("secrets/password") && line.contains("survival"), "{line}");
     let (_, log) = rig.stop().await;
     assert!(!log.contains("not-the-password"), "{log}");
     rig.write_secret("password", "rcon-password-of-the-tests");
@@ -465,32 +392,18 @@ async fn a_test_vote_goes_the_whole_way_but_the_platform() {
     let args = ["test-vote", "--player", "Steve", "--server", "survival"];
     let nobody = rig.votive(&args).await;
     let error = String::from_utf8_lossy(&nobody.stderr).into_owned();
-    assert!(
-        !nobody.status.success() && error.contains("no Votive is running"),
-        "{error}"
-    );
+    assert!(!nobody.status.success() && error.contains("no Votive is running"), "{error}");
     rig.start().await;
     let done = rig.votive(&args).await;
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(
-        done.status.success() && said.starts_with("Granted on survival."),
-        "{done:?}"
-    );
+    assert!(done.status.success() && said.starts_with("Granted on survival."), "{done:?}");
     assert_eq!(rig.has("Steve", "diamond"), 3);
-    let waits = rig
-        .votive(&["test-vote", "--player", "Alex", "--server", "survival"])
-        .await;
-    assert!(
-        String::from_utf8_lossy(&waits.stdout).contains("waits for the player"),
-        "{waits:?}"
-    );
-    for (player, server, words) in [
-        ("@a", "survival", "no player's name"),
-        ("Steve", "creative", "it has: survival"),
-    ] {
-        let refused = rig
-            .votive(&["test-vote", "--player", player, "--server", server])
-            .await;
+    let waits = rig.votive(&["test-vote", "--player", "Alex", "--server", "survival"]).await;
+    assert!(String::from_utf8_lossy(&waits.stdout).contains("waits for the player"), "{waits:?}");
+    for (player, server, words) in
+        [("@a", "survival", "no player's name"), ("Steve", "creative", "it has: survival")]
+    {
+        let refused = rig.votive(&["test-vote", "--player", player, "--server", server]).await;
         let error = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && error.contains(words), "{error}");
     }
@@ -503,30 +416,14 @@ async fn two_daemons_do_not_share_a_ledger_or_an_address() {
     let second = rig.votive(&["run"]).await;
     let error = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1));
-    assert!(
-        error.contains("another Votive is running with this state directory"),
-        "{error}"
-    );
-    let address = rig
-        .daemon()
-        .url
-        .strip_prefix("http://")
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
+    assert!(error.contains("another Votive is running with this state directory"), "{error}");
+    let address = rig.daemon().url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
     rig.configure(&format!("state_dir: other\nwebhook: # {address}"), "", DAILY);
     let yaml = std::fs::read_to_string(rig.path("rewards.yaml")).unwrap();
-    let yaml = yaml
-        .replace("127.0.0.1:0", &address)
-        .replacen("state_dir: state\n", "", 1);
+    let yaml = yaml.replace("127.0.0.1:0", &address).replacen("state_dir: state\n", "", 1);
     std::fs::write(rig.path("rewards.yaml"), yaml).unwrap();
     let third = rig.votive(&["run"]).await;
     let error = String::from_utf8_lossy(&third.stderr).into_owned();
     assert_eq!(third.status.code(), Some(1));
-    assert!(
-        error.contains("cannot listen there") && error.contains("webhook.listen"),
-        "{error}"
-    );
+    assert!(error.contains("cannot listen there") && error.contains("webhook.listen"), "{error}");
 }

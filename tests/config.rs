@@ -80,11 +80,7 @@ fn golden_files() {
         fs::copy(case, directory.path().join(name)).unwrap();
         let (output, code) = votive(directory.path(), &["check", "--config", name], &[]);
         assert!(!output.contains(MARKER), "{name} shows a secret:\n{output}");
-        assert_eq!(
-            code,
-            if output.contains(": error: ") { 78 } else { 0 },
-            "{name}:\n{output}"
-        );
+        assert_eq!(code, if output.contains(": error: ") { 78 } else { 0 }, "{name}:\n{output}");
         let good = name.starts_with("good-");
         assert_eq!(good, !output.contains("    help: "), "{name}:\n{output}");
         let golden = case.with_extension("expected");
@@ -95,11 +91,7 @@ fn golden_files() {
         }
     }
     assert!(cases.len() >= 90, "only {} cases were found", cases.len());
-    assert!(
-        failed.is_empty(),
-        "other output than expected:\n{}",
-        failed.join("\n")
-    );
+    assert!(failed.is_empty(), "other output than expected:\n{}", failed.join("\n"));
 }
 
 /// What every message has to have.
@@ -111,17 +103,8 @@ fn every_problem_has_a_place_and_a_remedy() {
         let path = directory.path().join("rewards.yaml");
         fs::copy(&case, &path).unwrap();
         let loaded = config::load(&sources(&path, &[]));
-        for problem in loaded
-            .config
-            .err()
-            .unwrap_or_default()
-            .iter()
-            .chain(&loaded.warnings)
-        {
-            assert!(
-                !problem.message.is_empty() && !problem.remedy.is_empty(),
-                "{problem}"
-            );
+        for problem in loaded.config.err().unwrap_or_default().iter().chain(&loaded.warnings) {
+            assert!(!problem.message.is_empty() && !problem.remedy.is_empty(), "{problem}");
             assert_eq!(problem.to_string().lines().count(), 2, "{problem}");
             seen += 1;
         }
@@ -133,10 +116,7 @@ fn sources(path: &Path, env: &[(&str, &str)]) -> Sources {
     Sources {
         path: path.to_owned(),
         state_dir: None,
-        env: env
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
+        env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
     }
 }
 
@@ -155,10 +135,7 @@ fn the_shipped_file_has_nothing_wrong() {
         .collect();
     assert_eq!(
         servers,
-        [
-            ("survival", "127.0.0.1:25575", &[1][..]),
-            ("skyblock", "127.0.0.1:25576", &[2][..])
-        ]
+        [("survival", "127.0.0.1:25575", &[1][..]), ("skyblock", "127.0.0.1:25576", &[2][..])]
     );
     let (output, code) = votive(directory.path(), &["check"], &[]);
     assert_eq!(
@@ -172,9 +149,7 @@ fn the_shipped_file_has_nothing_wrong() {
 #[test]
 fn the_shipped_file_has_nothing_wrong_in_its_comments() {
     let key = regex::Regex::new(r"(?m)^(?P<indent> *)#(?P<line>(?:- )?[a-z_]+:(?: .*)?)$").unwrap();
-    let full = key
-        .replace_all(SHIPPED, "$indent$line")
-        .replace("rewards: [daily]", "rewards: [daily, vip]");
+    let full = key.replace_all(SHIPPED, "$indent$line").replace("rewards: [daily]", "rewards: [daily, vip]");
     assert!(full.matches('#').count() < SHIPPED.matches('#').count() - 15);
     let directory = directory();
     let path = directory.path().join("rewards.yaml");
@@ -212,10 +187,7 @@ const VARIABLES: &[Variables] = &[
     (&[("VOTIVE_SERVERS__SURVIVAL__REPLIES", "{success: ['^$']}")], &[]),
     (&[("VOTIVE_SERVERS__SURVIVAL__TIMEOUTS__CONNECT", "1s")], &[]),
     (&[("VOTIVE_SERVERS__SURVIVAL__PASSWORD", "[SECRETMARKER")], &[]),
-    (
-        &[("VOTIVE_GAMEMONITORING__SIGNING_TOKEN", "{SECRETMARKER: x")],
-        &[],
-    ),
+    (&[("VOTIVE_GAMEMONITORING__SIGNING_TOKEN", "{SECRETMARKER: x")], &[]),
     (&[("VOTIVE_REWARDS__DAILY__COMMANDS", "['say {player}']")], &[]),
     (&[("UNRELATED", "x"), ("VOTIVEX", "y")], &[]),
     (
@@ -240,10 +212,7 @@ const VARIABLES: &[Variables] = &[
     ),
     (
         &[("VOTIVE_COLOUR", "SECRETMARKER")],
-        &[
-            "VOTIVE_COLOUR: error: there is no key of this name",
-            "VOTIVE_WEBHOOK__LISTEN",
-        ],
+        &["VOTIVE_COLOUR: error: there is no key of this name", "VOTIVE_WEBHOOK__LISTEN"],
     ),
     (
         &[("VOTIVE_GAMEMONITORING__SIGNING_TOKN", "SECRETMARKER")],
@@ -251,10 +220,7 @@ const VARIABLES: &[Variables] = &[
     ),
     (
         &[("VOTIVE_WEBHOOK__ANSWER_WITHIN", "4")],
-        &[
-            "VOTIVE_WEBHOOK__ANSWER_WITHIN: error: webhook.answer_within: `4` has no unit",
-            "write `4s`",
-        ],
+        &["VOTIVE_WEBHOOK__ANSWER_WITHIN: error: webhook.answer_within: `4` has no unit", "write `4s`"],
     ),
     (
         &[("VOTIVE_SERVERS__SURVIVAL__ID", "[5, ")],
@@ -265,10 +231,7 @@ const VARIABLES: &[Variables] = &[
         &["VOTIVE_SERVERS__SURVIVAL__REWARDS: error: servers.survival.rewards[1]: `dayly` is no reward"],
     ),
     (
-        &[
-            ("VOTIVE_SERVERS__SURVIVAL__RCON", "a:1"),
-            ("VOTIVE_servers__survival__rcon", "a:2"),
-        ],
+        &[("VOTIVE_SERVERS__SURVIVAL__RCON", "a:1"), ("VOTIVE_servers__survival__rcon", "a:2")],
         &[
             "VOTIVE_servers__survival__rcon: error: servers.survival.rcon: `VOTIVE_SERVERS__SURVIVAL__RCON` sets the same",
         ],
@@ -278,10 +241,7 @@ const VARIABLES: &[Variables] = &[
         &["VOTIVE_SERVERS__SURVIVAL__PASSWORD: error: servers.survival.password: the secret is empty"],
     ),
     (
-        &[(
-            "VOTIVE_GAMEMONITORING__SIGNING_TOKEN",
-            "SECRETMARKER\nSECRETMARKER",
-        )],
+        &[("VOTIVE_GAMEMONITORING__SIGNING_TOKEN", "SECRETMARKER\nSECRETMARKER")],
         &[
             "VOTIVE_GAMEMONITORING__SIGNING_TOKEN: error: gamemonitoring.signing_token: the secret has a line break",
         ],
@@ -296,10 +256,7 @@ const VARIABLES: &[Variables] = &[
         ],
     ),
     (
-        &[
-            ("VOTIVE_SERVERS__SURVIVAL__PASSWORD_FILE", "nothing"),
-            ("CREDENTIALS_DIRECTORY", "/nowhere"),
-        ],
+        &[("VOTIVE_SERVERS__SURVIVAL__PASSWORD_FILE", "nothing"), ("CREDENTIALS_DIRECTORY", "/nowhere")],
         &[
             "looked for $CREDENTIALS_DIRECTORY/nothing, $CREDENTIALS_DIRECTORY/secrets_nothing, secrets/nothing",
         ],
@@ -330,16 +287,8 @@ fn environment_variables() {
     for (env, expected) in VARIABLES {
         let (output, code) = votive(directory.path(), &["check"], env);
         assert!(!output.contains(MARKER), "{env:?} shows a secret:\n{output}");
-        assert_eq!(
-            code,
-            if expected.is_empty() { 0 } else { 78 },
-            "{env:?}\n{output}"
-        );
-        assert_eq!(
-            output.contains("    help: "),
-            !expected.is_empty(),
-            "{env:?}\n{output}"
-        );
+        assert_eq!(code, if expected.is_empty() { 0 } else { 78 }, "{env:?}\n{output}");
+        assert_eq!(output.contains("    help: "), !expected.is_empty(), "{env:?}\n{output}");
         for part in *expected {
             assert!(output.contains(part), "{env:?}: expected {part}\n{output}");
         }
@@ -355,10 +304,7 @@ fn a_variable_that_is_no_text_is_named() {
         .arg("check")
         .current_dir(directory.path())
         .env_clear()
-        .env(
-            "VOTIVE_SERVERS__SURVIVAL__PASSWORD",
-            std::ffi::OsStr::from_bytes(b"SECRETMARKER\xff"),
-        )
+        .env("VOTIVE_SERVERS__SURVIVAL__PASSWORD", std::ffi::OsStr::from_bytes(b"SECRETMARKER\xff"))
         .output()
         .unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
@@ -383,17 +329,11 @@ fn variables_win_over_the_file_and_name_their_secrets() {
     ];
     let config = config::load(&sources(&path, &env)).config.unwrap();
     assert_eq!(config.servers[0].password.expose(), "*plain [text]");
-    assert_eq!(
-        config.servers[0].password_source,
-        "VOTIVE_SERVERS__SURVIVAL__PASSWORD"
-    );
+    assert_eq!(config.servers[0].password_source, "VOTIVE_SERVERS__SURVIVAL__PASSWORD");
     assert_eq!(config.servers[1].password.expose(), "SECRETMARKER-skyblock");
     assert_eq!(config.servers[1].password_source, "secrets/skyblock.rcon");
     assert_eq!(config.servers[1].ids, [7, 8]);
-    assert_eq!(
-        config.servers[1].replies.list.as_ref().unwrap().as_str(),
-        "[{](.*)[}]"
-    );
+    assert_eq!(config.servers[1].replies.list.as_ref().unwrap().as_str(), "[{](.*)[}]");
     assert_eq!(config.gamemonitoring.signing_tokens.len(), 1);
     assert_eq!(config.gamemonitoring.signing_tokens[0].expose(), "token");
     assert_eq!(config.gamemonitoring.api_url.as_str(), "http://127.0.0.1:1/");
@@ -431,25 +371,14 @@ fn credentials_of_systemd_come_first() {
     fs::write(&path, SHIPPED).unwrap();
     let credentials = tempfile::tempdir().unwrap();
     fs::write(credentials.path().join("signing_token"), "from systemd\n").unwrap();
-    fs::write(
-        credentials.path().join("secrets_survival.rcon"),
-        "from systemd too\n",
-    )
-    .unwrap();
+    fs::write(credentials.path().join("secrets_survival.rcon"), "from systemd too\n").unwrap();
     let env = [("CREDENTIALS_DIRECTORY", credentials.path().to_str().unwrap())];
     let loaded = config::load(&sources(&path, &env));
-    assert_eq!(
-        loaded.warnings,
-        [],
-        "systemd guards the directory of its credentials"
-    );
+    assert_eq!(loaded.warnings, [], "systemd guards the directory of its credentials");
     let config = loaded.config.unwrap();
     assert_eq!(config.gamemonitoring.signing_tokens[0].expose(), "from systemd");
     assert_eq!(config.servers[0].password.expose(), "from systemd too");
-    assert_eq!(
-        config.servers[0].password_source,
-        "$CREDENTIALS_DIRECTORY/secrets_survival.rcon"
-    );
+    assert_eq!(config.servers[0].password_source, "$CREDENTIALS_DIRECTORY/secrets_survival.rcon");
     assert_eq!(config.servers[1].password.expose(), "SECRETMARKER-skyblock");
 }
 
@@ -467,22 +396,10 @@ fn the_state_directory() {
     let variable = [systemd[0], ("VOTIVE_STATE_DIR", "elsewhere")];
     assert_eq!(state_dir("", &[], None), Path::new("/var/lib/votive"));
     assert_eq!(state_dir("", &systemd, None), Path::new("/var/lib/a"));
-    assert_eq!(
-        state_dir("state_dir: state", &systemd, None),
-        directory.path().join("state")
-    );
-    assert_eq!(
-        state_dir("state_dir: /srv/votive", &systemd, None),
-        Path::new("/srv/votive")
-    );
-    assert_eq!(
-        state_dir("state_dir: /srv/votive", &variable, None),
-        directory.path().join("elsewhere")
-    );
-    assert_eq!(
-        state_dir("state_dir: /srv/votive", &variable, Some("here")),
-        Path::new("here")
-    );
+    assert_eq!(state_dir("state_dir: state", &systemd, None), directory.path().join("state"));
+    assert_eq!(state_dir("state_dir: /srv/votive", &systemd, None), Path::new("/srv/votive"));
+    assert_eq!(state_dir("state_dir: /srv/votive", &variable, None), directory.path().join("elsewhere"));
+    assert_eq!(state_dir("state_dir: /srv/votive", &variable, Some("here")), Path::new("here"));
 }
 
 #[test]
@@ -494,10 +411,7 @@ fn values_arrive_as_they_were_written() {
     let config = config::load(&sources(&path, &[])).config.unwrap();
     let survival = &config.servers[0];
     assert_eq!(config.gamemonitoring.signing_tokens.len(), 2);
-    assert_eq!(
-        config.gamemonitoring.signing_tokens[1].expose(),
-        "SECRETMARKER-second"
-    );
+    assert_eq!(config.gamemonitoring.signing_tokens[1].expose(), "SECRETMARKER-second");
     assert_eq!(config.webhook.answer_within.as_secs(), 3);
     assert_eq!(config.webhook.acknowledge, config::Acknowledge::Recorded);
     assert_eq!(survival.ids, [1, 7]);
@@ -505,22 +419,13 @@ fn values_arrive_as_they_were_written() {
     assert_eq!(survival.replies.offline.len(), 2);
     assert_eq!(survival.timeouts.connect.as_millis(), 500);
     assert_eq!(survival.timeouts.command.as_secs(), 120);
-    let values = votive::domain::template::Values {
-        player: "Steve",
-        server: "lobby",
-    };
+    let values = votive::domain::template::Values { player: "Steve", server: "lobby" };
     let commands: Vec<String> = config.servers[1].rewards[0]
         .commands
         .iter()
         .map(|command| command.run.render(values).unwrap())
         .collect();
-    assert_eq!(
-        commands,
-        [
-            "lp user Steve parent addtemp vip 1d replace",
-            "say Steve voted: thanks!"
-        ]
-    );
+    assert_eq!(commands, ["lp user Steve parent addtemp vip 1d replace", "say Steve voted: thanks!"]);
     let rank = &config.servers[1].rewards[0].commands[0];
     assert!(!rank.require_online && rank.optional && rank.in_doubt.is_some());
 }
@@ -531,17 +436,11 @@ fn without_any_file() {
     // Only where the machine has no configuration of its own.
     if !Path::new("/etc/votive/rewards.yaml").exists() {
         let (output, code) = votive(directory.path(), &["check"], &[]);
-        assert!(
-            output.contains("neither ./rewards.yaml nor /etc/votive/rewards.yaml"),
-            "{output}"
-        );
+        assert!(output.contains("neither ./rewards.yaml nor /etc/votive/rewards.yaml"), "{output}");
         assert_eq!(code, 78);
     }
     let (output, code) = votive(directory.path(), &["check", "--config", "no/such.yaml"], &[]);
-    assert!(
-        output.contains("no/such.yaml: error: there is no such file"),
-        "{output}"
-    );
+    assert!(output.contains("no/such.yaml: error: there is no such file"), "{output}");
     assert_eq!(code, 78);
     let (output, code) = votive(directory.path(), &["check", "--config", "."], &[]);
     assert!(output.contains(".: error: this is not a file"), "{output}");
@@ -552,11 +451,7 @@ fn without_any_file() {
 fn load_text(directory: &Path, text: &[u8], env: BTreeMap<String, String>) -> Result<(), TestCaseError> {
     let path = directory.join("rewards.yaml");
     fs::write(&path, text).unwrap();
-    let loaded = config::load(&Sources {
-        path,
-        state_dir: None,
-        env,
-    });
+    let loaded = config::load(&Sources { path, state_dir: None, env });
     let errors = loaded.config.err();
     prop_assert!(errors.as_ref().is_none_or(|errors| !errors.is_empty()));
     for problem in errors.iter().flatten() {

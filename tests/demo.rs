@@ -47,12 +47,7 @@ fn it_ends_green_in_time_and_shows_what_it_promises() {
     }
     let answers = lines.iter().filter_map(|line| line.strip_prefix("answered"));
     let answers: Vec<&str> = answers.map(|answer| &answer.trim()[..3]).collect();
-    assert_eq!(
-        answers,
-        [
-            "204", "204", "204", "401", "204", "204", "204", "204", "503", "422"
-        ]
-    );
+    assert_eq!(answers, ["204", "204", "204", "401", "204", "204", "204", "204", "503", "422"]);
     for claim in [
         "✓ ok      survival ran each of 6 commands exactly once",
         "✓ ok      survival ran nothing else; ",
@@ -76,10 +71,7 @@ fn colours_are_shown_where_they_are_wanted_and_nowhere_else() {
     let coloured = demo(&[]).env("CLICOLOR_FORCE", "1").output().unwrap();
     assert_green(&coloured);
     assert!(text(&coloured.stdout).contains("\u{1b}[32m✓ ok"));
-    let plain = (demo(&[]).env("CLICOLOR_FORCE", "1"))
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
+    let plain = (demo(&[]).env("CLICOLOR_FORCE", "1")).env("NO_COLOR", "1").output().unwrap();
     assert_green(&plain);
     assert!(!text(&plain.stdout).contains('\u{1b}'));
 }
@@ -89,10 +81,7 @@ fn the_daemons_own_log_is_shown_on_request() {
     let output = demo(&["--log"]).output().unwrap();
     assert_green(&output);
     let shown = text(&output.stdout);
-    assert!(
-        shown.contains("   log         WARN a delivery was refused: "),
-        "{shown}"
-    );
+    assert!(shown.contains("   log         WARN a delivery was refused: "), "{shown}");
 }
 
 #[test]
@@ -100,10 +89,7 @@ fn what_keeps_it_from_starting_is_said() {
     let output = demo(&[]).env("TMPDIR", "/nowhere").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
-    assert!(
-        said.contains("cannot make a directory in /nowhere; set TMPDIR"),
-        "{said}"
-    );
+    assert!(said.contains("cannot make a directory in /nowhere; set TMPDIR"), "{said}");
 
     let output = demo(&["--config", "rewards.yaml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -170,11 +156,8 @@ fn it_stays_up_on_request_and_the_lines_to_copy_do_what_they_say() {
     }
     kept.terminate();
     let consoles: Vec<String> = kept.until("The end");
-    let ran: Vec<&str> = consoles
-        .iter()
-        .filter_map(|line| line.split_once("> "))
-        .map(|(_, command)| command)
-        .collect();
+    let ran: Vec<&str> =
+        consoles.iter().filter_map(|line| line.split_once("> ")).map(|(_, command)| command).collect();
     assert_eq!(
         ran,
         [

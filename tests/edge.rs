@@ -13,14 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 async fn connect(rig: &Rig) -> TcpStream {
-    let address = rig
-        .daemon()
-        .url
-        .strip_prefix("http://")
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap();
+    let address = rig.daemon().url.strip_prefix("http://").unwrap().split('/').next().unwrap();
     TcpStream::connect(address).await.unwrap()
 }
 
@@ -28,12 +21,7 @@ async fn connect(rig: &Rig) -> TcpStream {
 fn limited(limit: &str) -> Command {
     let mut shell = Command::new("sh");
     // A write beyond the file size limit is an error then, and not the end of the process.
-    shell.args([
-        "-c",
-        &format!("trap '' XFSZ; ulimit {limit}; exec \"$@\""),
-        "sh",
-        VOTIVE,
-    ]);
+    shell.args(["-c", &format!("trap '' XFSZ; ulimit {limit}; exec \"$@\""), "sh", VOTIVE]);
     shell
 }
 
@@ -43,13 +31,7 @@ async fn clients_that_stall_are_cut_off_and_hold_up_nobody() {
     let began = Instant::now();
     let mut stalled = JoinSet::new();
     let body = "POST /gamemonitoring-webhook HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
-    for start in [
-        "",
-        "P",
-        "POST /gamemonitoring-webhook HTTP/1.1\r\nhost:",
-        "PRI * HTTP/2.0\r\n\r",
-        body,
-    ] {
+    for start in ["", "P", "POST /gamemonitoring-webhook HTTP/1.1\r\nhost:", "PRI * HTTP/2.0\r\n\r", body] {
         for _ in 0..10 {
             let mut stream = connect(&rig).await;
             stream.write_all(start.as_bytes()).await.unwrap();
@@ -62,21 +44,9 @@ async fn clients_that_stall_are_cut_off_and_hold_up_nobody() {
         }
     }
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
-    assert!(
-        began.elapsed() < Duration::from_secs(8),
-        "a good delivery waited for the stalled ones"
-    );
-    let answers = timeout(PATIENCE, stalled.join_all())
-        .await
-        .expect("a stalled connection was left open");
-    assert_eq!(
-        answers
-            .iter()
-            .filter(|answer| answer.starts_with("HTTP/1.1 408"))
-            .count(),
-        10,
-        "{answers:?}"
-    );
+    assert!(began.elapsed() < Duration::from_secs(8), "a good delivery waited for the stalled ones");
+    let answers = timeout(PATIENCE, stalled.join_all()).await.expect("a stalled connection was left open");
+    assert_eq!(answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 408")).count(), 10, "{answers:?}");
 }
 
 #[tokio::test]
@@ -110,9 +80,8 @@ async fn garbage_on_the_wire_is_answered_or_closed() {
         // It may close before it has read everything.
         let _ = stream.write_all(garbage.as_bytes()).await;
         let mut answer = Vec::new();
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
-            .await
-            .expect("the connection was left open");
+        let _ =
+            timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection was left open");
     }
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
 }
@@ -142,10 +111,7 @@ async fn a_ledger_that_takes_no_more_stops_everything_and_loses_nothing() {
     assert!(body.contains("deliver again"), "{body}");
     let (status, log) = rig.daemon.take().unwrap().ended().await;
     assert_eq!(status.code(), Some(1), "{log}");
-    assert!(
-        log.contains("Votive has stopped so that nothing is issued without a record"),
-        "{log}"
-    );
+    assert!(log.contains("Votive has stopped so that nothing is issued without a record"), "{log}");
     assert!(rig.game.record().ran("give").is_empty());
 
     rig.start().await;

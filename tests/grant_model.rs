@@ -34,22 +34,12 @@ struct Model {
 impl Model {
     fn new(shapes: &[Shape]) -> Model {
         let needs_player = shapes.iter().map(|shape| shape.needs_player).collect();
-        Model {
-            finished: 0,
-            state: "planned",
-            needs_player,
-            repeats: 0,
-            offline: 0,
-        }
+        Model { finished: 0, state: "planned", needs_player, repeats: 0, offline: 0 }
     }
 
     fn next(mut self) -> Model {
         self.finished += 1;
-        self.state = if self.finished == self.needs_player.len() {
-            "done"
-        } else {
-            "planned"
-        };
+        self.state = if self.finished == self.needs_player.len() { "done" } else { "planned" };
         (self.repeats, self.offline) = (0, 0);
         self
     }
@@ -106,11 +96,7 @@ fn state(grant: &Grant) -> &'static str {
 }
 
 fn finished(grant: &Grant) -> usize {
-    grant.plan().unwrap().awards[0]
-        .steps
-        .iter()
-        .filter(|step| step.finished.is_some())
-        .count()
+    grant.plan().unwrap().awards[0].steps.iter().filter(|step| step.finished.is_some()).count()
 }
 
 fn reward(name: &str, commands: &[(&str, Shape)]) -> Arc<Reward> {
@@ -120,28 +106,15 @@ fn reward(name: &str, commands: &[(&str, Shape)]) -> Arc<Reward> {
         optional: shape.optional,
         in_doubt: Some(shape.in_doubt),
     };
-    Arc::new(Reward {
-        name: name.to_owned(),
-        commands: commands.iter().map(command).collect(),
-    })
+    Arc::new(Reward { name: name.to_owned(), commands: commands.iter().map(command).collect() })
 }
 
 fn target(rewards: &[Arc<Reward>]) -> Option<Target<'_>> {
-    Some(Target {
-        name: "survival",
-        in_doubt: InDoubtRule::Hold,
-        rewards,
-        bedrock_prefix: None,
-    })
+    Some(Target { name: "survival", in_doubt: InDoubtRule::Hold, rewards, bedrock_prefix: None })
 }
 
 fn vote(nickname: &str) -> Vote {
-    Vote {
-        nickname: nickname.to_owned(),
-        server: ServerRef::Id(1),
-        user_id: None,
-        created_at: None,
-    }
+    Vote { nickname: nickname.to_owned(), server: ServerRef::Id(1), user_id: None, created_at: None }
 }
 
 fn received() -> Grant {
@@ -153,43 +126,22 @@ fn apply(grant: &Grant, fact: Fact<'_>) -> Grant {
 }
 
 fn planned(rewards: &[Arc<Reward>]) -> Grant {
-    apply(
-        &received(),
-        Fact::Fetched {
-            vote: vote("Steve"),
-            target: target(rewards),
-            order: 0,
-        },
-    )
+    apply(&received(), Fact::Fetched { vote: vote("Steve"), target: target(rewards), order: 0 })
 }
 
-const PLAIN: Shape = Shape {
-    needs_player: true,
-    optional: false,
-    in_doubt: InDoubtRule::Hold,
-};
-const ANYTIME: Shape = Shape {
-    needs_player: false,
-    ..PLAIN
-};
+const PLAIN: Shape = Shape { needs_player: true, optional: false, in_doubt: InDoubtRule::Hold };
+const ANYTIME: Shape = Shape { needs_player: false, ..PLAIN };
 
 fn ran() -> AwardFact {
-    AwardFact::Ran {
-        reply: "ok".to_owned(),
-    }
+    AwardFact::Ran { reply: "ok".to_owned() }
 }
 
 fn rejected() -> AwardFact {
-    AwardFact::Rejected {
-        reason: "no".to_owned(),
-        reply: "no".to_owned(),
-    }
+    AwardFact::Rejected { reason: "no".to_owned(), reply: "no".to_owned() }
 }
 
 fn facts(grant: &Grant, award: usize, facts: &[AwardFact]) -> Grant {
-    facts.iter().fold(grant.clone(), |grant, fact| {
-        apply(&grant, Fact::Award(award, fact.clone()))
-    })
+    facts.iter().fold(grant.clone(), |grant, fact| apply(&grant, Fact::Award(award, fact.clone())))
 }
 
 fn any_fact() -> impl Strategy<Value = AwardFact> {
@@ -207,17 +159,10 @@ fn any_fact() -> impl Strategy<Value = AwardFact> {
 }
 
 fn any_shapes() -> impl Strategy<Value = Vec<Shape>> {
-    let rule = prop_oneof![
-        Just(InDoubtRule::Hold),
-        Just(InDoubtRule::Repeat),
-        Just(InDoubtRule::Skip)
-    ];
+    let rule = prop_oneof![Just(InDoubtRule::Hold), Just(InDoubtRule::Repeat), Just(InDoubtRule::Skip)];
     let shape = (any::<bool>(), any::<bool>(), rule);
-    let shape = shape.prop_map(|(needs_player, optional, in_doubt)| Shape {
-        needs_player,
-        optional,
-        in_doubt,
-    });
+    let shape =
+        shape.prop_map(|(needs_player, optional, in_doubt)| Shape { needs_player, optional, in_doubt });
     prop::collection::vec(shape, 1..5).prop_map(|mut shapes| {
         shapes.sort_by_key(|shape| shape.needs_player);
         shapes
@@ -262,36 +207,19 @@ fn the_steps_that_need_nobody_come_first_and_serials_are_unique() {
     let rewards = [
         reward(
             "a",
-            &[
-                ("give {player} x", PLAIN),
-                ("say 1", ANYTIME),
-                ("tag {player}", PLAIN),
-                ("say 2", ANYTIME),
-            ],
+            &[("give {player} x", PLAIN), ("say 1", ANYTIME), ("tag {player}", PLAIN), ("say 2", ANYTIME)],
         ),
         reward("b", &[("say 3", ANYTIME)]),
     ];
     let grant = planned(&rewards);
     let plan = grant.plan().unwrap();
-    let commands: Vec<&str> = plan.awards[0]
-        .steps
-        .iter()
-        .map(|step| step.command.as_str())
-        .collect();
+    let commands: Vec<&str> = plan.awards[0].steps.iter().map(|step| step.command.as_str()).collect();
     assert_eq!(commands, ["say 1", "say 2", "give Steve x", "tag Steve"]);
-    let serials: Vec<u32> = plan
-        .awards
-        .iter()
-        .flat_map(|award| &award.steps)
-        .map(|step| step.serial)
-        .collect();
+    let serials: Vec<u32> =
+        plan.awards.iter().flat_map(|award| &award.steps).map(|step| step.serial).collect();
     assert_eq!(serials, [0, 1, 2, 3, 4]);
     assert_eq!(plan.verdicts.len(), 2);
-    assert!(
-        plan.verdicts
-            .iter()
-            .all(|verdict| verdict.applies && !verdict.reason.is_empty())
-    );
+    assert!(plan.verdicts.iter().all(|verdict| verdict.applies && !verdict.reason.is_empty()));
 }
 
 #[test]
@@ -308,60 +236,29 @@ fn awards_of_one_grant_are_independent() {
 #[test]
 fn a_command_that_cannot_be_sent_is_refused_and_the_others_go_on() {
     let long = "x".repeat(2000);
-    let rewards = [
-        reward("long", &[(&long, ANYTIME)]),
-        reward("short", &[("y", ANYTIME)]),
-    ];
+    let rewards = [reward("long", &[(&long, ANYTIME)]), reward("short", &[("y", ANYTIME)])];
     let (grant, actions) = received()
         .apply(
-            Fact::Fetched {
-                vote: vote("Steve"),
-                target: target(&rewards),
-                order: 0,
-            },
+            Fact::Fetched { vote: vote("Steve"), target: target(&rewards), order: 0 },
             Timestamp::UNIX_EPOCH,
         )
         .unwrap();
-    assert!(matches!(
-        grant.plan().unwrap().awards[0].state,
-        AwardState::Refused { .. }
-    ));
+    assert!(matches!(grant.plan().unwrap().awards[0].state, AwardState::Refused { .. }));
     assert_eq!(actions, [Action::Queue(1)]);
 }
 
 #[test]
 fn a_vote_that_cannot_be_rewarded_is_refused_and_kept_for_a_redelivery() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
-    let unknown_server = Fact::Fetched {
-        vote: vote("Steve"),
-        target: None,
-        order: 0,
-    };
-    let bad_name = Fact::Fetched {
-        vote: vote("@a"),
-        target: target(&rewards),
-        order: 0,
-    };
+    let unknown_server = Fact::Fetched { vote: vote("Steve"), target: None, order: 0 };
+    let bad_name = Fact::Fetched { vote: vote("@a"), target: target(&rewards), order: 0 };
     for fact in [unknown_server, bad_name] {
         let grant = apply(&received(), fact);
         assert!(matches!(grant.stage, Stage::Refused { vote: Some(_), .. }));
         assert!(!grant.is_open());
     }
-    let grant = apply(
-        &received(),
-        Fact::Fetched {
-            vote: vote("Steve"),
-            target: None,
-            order: 0,
-        },
-    );
-    let grant = apply(
-        &grant,
-        Fact::Redelivered {
-            target: target(&rewards),
-            order: 7,
-        },
-    );
+    let grant = apply(&received(), Fact::Fetched { vote: vote("Steve"), target: None, order: 0 });
+    let grant = apply(&grant, Fact::Redelivered { target: target(&rewards), order: 7 });
     assert_eq!(grant.plan().unwrap().order, 7);
 }
 
@@ -369,57 +266,25 @@ fn a_vote_that_cannot_be_rewarded_is_refused_and_kept_for_a_redelivery() {
 fn a_404_is_final_after_two_minutes_until_somebody_asks_again() {
     let not_found = |grant: &Grant, seconds| apply(grant, Fact::NotFound { seconds });
     let grant = not_found(&not_found(&received(), 0), 119);
-    assert_eq!(
-        grant.stage,
-        Stage::Received {
-            attempts: 2,
-            elapsed: 119
-        }
-    );
+    assert_eq!(grant.stage, Stage::Received { attempts: 2, elapsed: 119 });
     let grant = not_found(&grant, 1);
     assert!(matches!(grant.stage, Stage::Refused { vote: None, .. }));
-    let (grant, actions) = grant
-        .apply(
-            Fact::Redelivered {
-                target: None,
-                order: 0,
-            },
-            Timestamp::UNIX_EPOCH,
-        )
-        .unwrap();
+    let (grant, actions) =
+        grant.apply(Fact::Redelivered { target: None, order: 0 }, Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!(actions, [Action::Fetch]);
     assert!(matches!(not_found(&grant, 0).stage, Stage::Refused { .. }));
-    assert!(matches!(
-        apply(&grant, Fact::FetchFailed { seconds: 0 }).stage,
-        Stage::Received { .. }
-    ));
+    assert!(matches!(apply(&grant, Fact::FetchFailed { seconds: 0 }).stage, Stage::Received { .. }));
 }
 
 #[test]
 fn a_redelivery_renders_what_is_refused_anew_and_keeps_what_is_finished() {
     let old = [reward("a", &[("say 1", ANYTIME), ("typo", ANYTIME)])];
-    let refused = facts(
-        &planned(&old),
-        0,
-        &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()],
-    );
-    let fixed = [reward(
-        "a",
-        &[("say 1", ANYTIME), ("fixed", ANYTIME), ("more", ANYTIME)],
-    )];
-    let grant = apply(
-        &refused,
-        Fact::Redelivered {
-            target: target(&fixed),
-            order: 9,
-        },
-    );
+    let refused = facts(&planned(&old), 0, &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()]);
+    let fixed = [reward("a", &[("say 1", ANYTIME), ("fixed", ANYTIME), ("more", ANYTIME)])];
+    let grant = apply(&refused, Fact::Redelivered { target: target(&fixed), order: 9 });
     let award = &grant.plan().unwrap().awards[0];
-    let steps: Vec<(&str, bool)> = award
-        .steps
-        .iter()
-        .map(|step| (step.command.as_str(), step.finished.is_some()))
-        .collect();
+    let steps: Vec<(&str, bool)> =
+        award.steps.iter().map(|step| (step.command.as_str(), step.finished.is_some())).collect();
     assert_eq!(steps, [("say 1", true), ("fixed", false), ("more", false)]);
     assert_eq!(award.state, AwardState::Planned);
     let mut serials: Vec<u32> = award.steps.iter().map(|step| step.serial).collect();
@@ -427,52 +292,31 @@ fn a_redelivery_renders_what_is_refused_anew_and_keeps_what_is_finished() {
     assert!(serials.iter().all(|&serial| serial < next));
     serials.dedup();
     assert_eq!(serials.len(), 3);
-    assert!(
-        !serials[1..].contains(&1),
-        "the serial of the rejected step is never used again"
-    );
+    assert!(!serials[1..].contains(&1), "the serial of the rejected step is never used again");
     assert_eq!(grant.plan().unwrap().order, 0, "the plan keeps its place");
 }
 
 #[test]
 fn a_redelivery_does_not_touch_what_has_run_if_the_file_says_otherwise_now() {
     let old = [reward("a", &[("say 1", ANYTIME), ("typo", ANYTIME)])];
-    let refused = facts(
-        &planned(&old),
-        0,
-        &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()],
-    );
+    let refused = facts(&planned(&old), 0, &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()]);
     let changed = [reward("a", &[("say 2", ANYTIME), ("fixed", ANYTIME)])];
     let shorter = [reward("a", &[])];
     let other = [reward("b", &[("say 1", ANYTIME)])];
     for rewards in [&changed[..], &shorter, &other] {
-        let grant = apply(
-            &refused,
-            Fact::Redelivered {
-                target: target(rewards),
-                order: 9,
-            },
-        );
+        let grant = apply(&refused, Fact::Redelivered { target: target(rewards), order: 9 });
         let award = &grant.plan().unwrap().awards[0];
         assert!(matches!(&award.state, AwardState::Refused { reply: None, .. }));
         assert!(matches!(award.steps[0].finished, Some(Finish::Ran { .. })));
     }
-    let grant = apply(
-        &refused,
-        Fact::Redelivered {
-            target: None,
-            order: 9,
-        },
-    );
+    let grant = apply(&refused, Fact::Redelivered { target: None, order: 9 });
     assert_eq!(state(&grant), "refused");
 }
 
 #[test]
 fn a_redelivery_changes_nothing_in_any_other_state() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
-    let doubt = AwardFact::NoOutcome {
-        reason: "?".to_owned(),
-    };
+    let doubt = AwardFact::NoOutcome { reason: "?".to_owned() };
     let histories: [&[AwardFact]; 5] = [
         &[],
         &[AwardFact::Intent],
@@ -482,19 +326,10 @@ fn a_redelivery_changes_nothing_in_any_other_state() {
     ];
     for history in histories {
         let grant = facts(&planned(&rewards), 0, history);
-        let again = Fact::Redelivered {
-            target: target(&rewards),
-            order: 9,
-        };
-        assert_eq!(
-            grant.apply(again, Timestamp::UNIX_EPOCH).unwrap(),
-            (grant.clone(), vec![])
-        );
+        let again = Fact::Redelivered { target: target(&rewards), order: 9 };
+        assert_eq!(grant.apply(again, Timestamp::UNIX_EPOCH).unwrap(), (grant.clone(), vec![]));
     }
-    let again = Fact::Redelivered {
-        target: target(&rewards),
-        order: 9,
-    };
+    let again = Fact::Redelivered { target: target(&rewards), order: 9 };
     assert_eq!(apply(&received(), again), received());
 }
 
@@ -503,70 +338,36 @@ fn only_a_retry_reopens_what_was_closed() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
     let closed = facts(&planned(&rewards), 0, &[AwardFact::Cancelled]);
     assert_eq!(state(&closed), "closed");
-    let grant = apply(
-        &closed,
-        Fact::Retried {
-            target: target(&rewards),
-            order: 9,
-        },
-    );
+    let grant = apply(&closed, Fact::Retried { target: target(&rewards), order: 9 });
     assert_eq!(state(&grant), "planned");
 }
 
 #[test]
 fn a_plan_is_made_once() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
-    let again = Fact::Fetched {
-        vote: vote("Alex"),
-        target: target(&rewards),
-        order: 9,
-    };
+    let again = Fact::Fetched { vote: vote("Alex"), target: target(&rewards), order: 9 };
     assert!(planned(&rewards).apply(again, Timestamp::UNIX_EPOCH).is_err());
-    assert!(
-        planned(&rewards)
-            .apply(Fact::FetchFailed { seconds: 1 }, Timestamp::UNIX_EPOCH)
-            .is_err()
-    );
+    assert!(planned(&rewards).apply(Fact::FetchFailed { seconds: 1 }, Timestamp::UNIX_EPOCH).is_err());
 }
 
 #[test]
 fn a_vote_that_earns_nothing_is_granted() {
     let grant = planned(&[]);
     assert!(!grant.is_open());
-    assert_eq!(
-        standing::of(&grant, "survival", |_, _| Wait::Turn),
-        Standing::Granted
-    );
+    assert_eq!(standing::of(&grant, "survival", |_, _| Wait::Turn), Standing::Granted);
 }
 
 #[test]
 fn the_answer_speaks_of_what_most_needs_attention() {
-    let rewards = [
-        reward("a", &[("x", ANYTIME)]),
-        reward("b", &[("y {player}", PLAIN)]),
-    ];
+    let rewards = [reward("a", &[("x", ANYTIME)]), reward("b", &[("y {player}", PLAIN)])];
     let grant = planned(&rewards);
     let of = |grant: &Grant, wait: Wait| {
-        standing::of(grant, "survival", |award, _| {
-            if award.reward == "b" { wait } else { Wait::Turn }
-        })
+        standing::of(grant, "survival", |award, _| if award.reward == "b" { wait } else { Wait::Turn })
     };
     assert_eq!(of(&grant, Wait::Player), Standing::Working);
     let grant = facts(&grant, 0, &[AwardFact::Intent, ran()]);
     assert_eq!(of(&grant, Wait::Player), Standing::AwaitsPlayer);
-    assert_eq!(
-        of(&grant, Wait::Server),
-        Standing::ServerDown("survival".to_owned())
-    );
-    let doubt = facts(
-        &grant,
-        1,
-        &[
-            AwardFact::Intent,
-            AwardFact::NoOutcome {
-                reason: "?".to_owned(),
-            },
-        ],
-    );
+    assert_eq!(of(&grant, Wait::Server), Standing::ServerDown("survival".to_owned()));
+    let doubt = facts(&grant, 1, &[AwardFact::Intent, AwardFact::NoOutcome { reason: "?".to_owned() }]);
     assert_eq!(of(&doubt, Wait::Turn), Standing::InDoubt("survival".to_owned()));
 }

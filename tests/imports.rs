@@ -19,17 +19,10 @@ const IMPURE: [&str; 5] = [
 const LEDGER_ONLY: &str = r"\bredb::";
 
 fn found(source: &str, patterns: &[&str]) -> Vec<String> {
-    let code: Vec<&str> = source
-        .lines()
-        .map(|line| line.split("//").next().unwrap())
-        .collect();
+    let code: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap()).collect();
     let code = code.join(" ");
     let hits = |pattern: &&str| {
-        Regex::new(pattern)
-            .unwrap()
-            .find_iter(&code)
-            .map(|hit| hit.as_str().to_owned())
-            .collect::<Vec<_>>()
+        Regex::new(pattern).unwrap().find_iter(&code).map(|hit| hit.as_str().to_owned()).collect::<Vec<_>>()
     };
     patterns.iter().flat_map(hits).collect()
 }
@@ -60,13 +53,9 @@ fn domain_is_pure() {
 #[test]
 fn only_the_ledger_names_redb() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (ledger, others): (Vec<_>, Vec<_>) = sources(&root)
-        .into_iter()
-        .partition(|file| file.starts_with(root.join("ledger")));
-    assert!(
-        !ledger.is_empty() && others.len() >= 30,
-        "the files were not found"
-    );
+    let (ledger, others): (Vec<_>, Vec<_>) =
+        sources(&root).into_iter().partition(|file| file.starts_with(root.join("ledger")));
+    assert!(!ledger.is_empty() && others.len() >= 30, "the files were not found");
     for file in others {
         let hits = found(&fs::read_to_string(&file).unwrap(), &[LEDGER_ONLY]);
         assert!(hits.is_empty(), "{} uses {hits:?}", file.display());

@@ -20,9 +20,7 @@ fn grant(number: usize) -> Grant {
 }
 
 fn refused(number: usize) -> Grant {
-    let fact = Fact::Mismatch {
-        reason: "no".to_owned(),
-    };
+    let fact = Fact::Mismatch { reason: "no".to_owned() };
     grant(number).apply(fact, Timestamp::UNIX_EPOCH).unwrap().0
 }
 
@@ -45,13 +43,8 @@ async fn what_was_stored_is_there_after_a_restart() {
     assert_eq!((record.grant, record.revision), (grant(1), revision));
     assert_eq!(opened.ledger.find("e-2").unwrap().unwrap().grant, refused(2));
     assert_eq!(opened.ledger.find("e-3").unwrap(), None);
-    let open: Vec<Grant> = opened
-        .ledger
-        .open_grants()
-        .unwrap()
-        .into_iter()
-        .map(|record| record.grant)
-        .collect();
+    let open: Vec<Grant> =
+        opened.ledger.open_grants().unwrap().into_iter().map(|record| record.grant).collect();
     assert_eq!(open, [grant(1)], "what is refused is not open");
 }
 
@@ -88,18 +81,12 @@ async fn of_two_writers_who_read_the_same_revision_one_wins() {
         writers.spawn(async move { ledger.put(&grant(1), Revision::NONE).await });
     }
     let outcomes = writers.join_all().await;
-    let conflicts = outcomes
-        .iter()
-        .filter(|outcome| matches!(outcome, Err(LedgerError::Conflict)))
-        .count();
+    let conflicts = outcomes.iter().filter(|outcome| matches!(outcome, Err(LedgerError::Conflict))).count();
     assert_eq!((outcomes.len(), conflicts), (20, 19));
 
     let revision = ledger.get(&event(1)).unwrap().unwrap().revision;
     ledger.put(&refused(1), revision).await.unwrap();
-    assert!(matches!(
-        ledger.put(&grant(1), revision).await,
-        Err(LedgerError::Conflict)
-    ));
+    assert!(matches!(ledger.put(&grant(1), revision).await, Err(LedgerError::Conflict)));
     assert_eq!(ledger.open_grants().unwrap(), []);
 }
 
@@ -153,10 +140,7 @@ async fn used() -> TempDir {
 
 fn says(error: &OpenError, words: &str) {
     let text = error.to_string();
-    assert!(
-        text.contains("ledger.redb") || text.contains("ledger.marker"),
-        "{text}"
-    );
+    assert!(text.contains("ledger.redb") || text.contains("ledger.marker"), "{text}");
     assert!(text.contains(words), "{text}");
 }
 
@@ -211,10 +195,7 @@ async fn a_damaged_ledger_is_refused_and_left_as_it_is() {
         }
         let before = fs::read(&path).ok();
         let error = refusal(directory.path());
-        assert!(
-            matches!(error, OpenError::Damaged { .. } | OpenError::Io { .. }),
-            "{damage}: {error}"
-        );
+        assert!(matches!(error, OpenError::Damaged { .. } | OpenError::Io { .. }), "{damage}: {error}");
         says(&error, "ledger.redb");
         assert_eq!(fs::read(&path).ok(), before, "{damage}");
     }
@@ -222,11 +203,9 @@ async fn a_damaged_ledger_is_refused_and_left_as_it_is() {
 
 #[tokio::test]
 async fn a_marker_that_nobody_can_read_is_refused() {
-    for (marker, words) in [
-        ("", "damaged"),
-        ("{}", "damaged"),
-        (r#"{"v":2,"id":"x","starts":1}"#, "newer Votive"),
-    ] {
+    for (marker, words) in
+        [("", "damaged"), ("{}", "damaged"), (r#"{"v":2,"id":"x","starts":1}"#, "newer Votive")]
+    {
         let directory = used().await;
         drop(at_rest(&directory.path().join("ledger.redb")));
         fs::write(directory.path().join("ledger.marker"), marker).unwrap();

@@ -17,48 +17,25 @@ use votive::sim::game::{Game, GameOptions, Style};
 async fn drive(library: &str, game: &Game, password: &str, commands: &[String]) -> Option<Vec<Value>> {
     let mut script = python::script("client.py")?;
     let address = game.address();
-    script.args([
-        library,
-        &address.ip().to_string(),
-        &address.port().to_string(),
-        password,
-    ]);
-    let input = commands
-        .iter()
-        .map(|command| format!("{command}\n"))
-        .collect::<String>();
+    script.args([library, &address.ip().to_string(), &address.port().to_string(), password]);
+    let input = commands.iter().map(|command| format!("{command}\n")).collect::<String>();
     // Off this thread, on which the simulated game server runs.
     let output = tokio::task::spawn_blocking(move || {
-        let mut child = script
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // A refused login ends the script before it reads; that shows in what it prints.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     })
     .await
     .unwrap();
-    assert!(
-        output.status.success(),
-        "{library}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{library}: {}", String::from_utf8_lossy(&output.stderr));
     let lines = output.stdout.lines();
-    Some(
-        lines
-            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-            .collect(),
-    )
+    Some(lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect())
 }
 
 async fn is_understood_by(library: &str, long_replies: bool) {
-    let options = GameOptions {
-        style: Style::Paper,
-        ..GameOptions::default()
-    };
+    let options = GameOptions { style: Style::Paper, ..GameOptions::default() };
     let password = options.password.clone();
     let game = Game::start(options).unwrap();
     game.join("Steve");
@@ -83,28 +60,17 @@ async fn is_understood_by(library: &str, long_replies: bool) {
         return;
     };
     let record = game.record();
-    assert_eq!(
-        (record.console.len(), replies.len()),
-        (commands.len(), commands.len())
-    );
+    assert_eq!((record.console.len(), replies.len()), (commands.len(), commands.len()));
     for ((executed, command), reply) in record.console.iter().zip(&commands).zip(&replies) {
         // Not assert_eq: it would print 20,000 characters.
-        assert!(
-            executed.command == *command && *reply == executed.reply,
-            "{library}: {command}"
-        );
+        assert!(executed.command == *command && *reply == executed.reply, "{library}: {command}");
     }
     assert_eq!(replies[0], "There are 1 of a max of 20 players online: Steve\n");
     assert_eq!(replies[1], "Gave 5 [Diamond] to Steve\n");
     assert_eq!(game.inventory("Steve")["diamond"], 5);
-    assert_eq!(
-        (record.violations, record.connections, record.refusals),
-        (Vec::new(), 1, 0)
-    );
+    assert_eq!((record.violations, record.connections, record.refusals), (Vec::new(), 1, 0));
 
-    let refused = drive(library, &game, "wrong", &["list".to_owned()])
-        .await
-        .unwrap();
+    let refused = drive(library, &game, "wrong", &["list".to_owned()]).await.unwrap();
     assert_eq!(refused, [Value::Null]);
     assert_eq!((game.record().refusals, game.console().len()), (1, replies.len()));
 }
@@ -144,12 +110,8 @@ fn the_independent_server_has_the_conventions_that_its_script_names() {
     let Some(mut script) = python::script("rconx_server.py") else {
         return;
     };
-    let mut server = script
-        .args(["secret", "Steve"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut server =
+        script.args(["secret", "Steve"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap())
         .lines()
         .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
@@ -157,26 +119,17 @@ fn the_independent_server_has_the_conventions_that_its_script_names() {
 
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let received = &mut BytesMut::new();
-    socket
-        .write_all(&Frame::new(1, LOGIN, "secret").encode())
-        .unwrap();
+    socket.write_all(&Frame::new(1, LOGIN, "secret").encode()).unwrap();
     assert_eq!(frame(&mut socket, received), Frame::new(1, REPLY, ""));
     assert_eq!(frame(&mut socket, received), Frame::new(1, COMMAND, ""));
-    socket
-        .write_all(&Frame::new(2, COMMAND, "give Steve diamond 5").encode())
-        .unwrap();
-    assert_eq!(
-        frame(&mut socket, received),
-        Frame::new(2, REPLY, "Gave 5 [Diamond] to Steve")
-    );
+    socket.write_all(&Frame::new(2, COMMAND, "give Steve diamond 5").encode()).unwrap();
+    assert_eq!(frame(&mut socket, received), Frame::new(2, REPLY, "Gave 5 [Diamond] to Steve"));
     assert_eq!(
         lines.next().unwrap(),
         json!({"command": "give Steve diamond 5", "reply": "Gave 5 [Diamond] to Steve"})
     );
     // 4086 is not a multiple of three: the first frame ends within a character.
-    socket
-        .write_all(&Frame::new(3, COMMAND, "longreply 2000 €").encode())
-        .unwrap();
+    socket.write_all(&Frame::new(3, COMMAND, "longreply 2000 €").encode()).unwrap();
     let pieces = [frame(&mut socket, received), frame(&mut socket, received)].map(|frame| frame.payload);
     assert_eq!((pieces[0].len(), pieces[1].len()), (4086, 6000 - 4086));
     drop(socket);

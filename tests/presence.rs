@@ -36,16 +36,9 @@ async fn every_dialect() {
 async fn a_nickname_in_essentials_list_does_not_hide_the_player() {
     let mut rig = Rig::with_style(Style::Essentials).await;
     rig.game.leave("Steve");
-    rig.game.join_as(
-        "Steve",
-        Looks {
-            nickname: Some("Stevie".to_owned()),
-            ..Looks::default()
-        },
-    );
+    rig.game.join_as("Steve", Looks { nickname: Some("Stevie".to_owned()), ..Looks::default() });
     // Its plug-in answers to minecraft:list as well there.
-    rig.game
-        .always("minecraft:list", Habit::Says("Unknown command".to_owned()));
+    rig.game.always("minecraft:list", Habit::Says("Unknown command".to_owned()));
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
     assert_eq!(rig.has("Steve", "diamond"), 3);
@@ -56,11 +49,9 @@ async fn a_nickname_in_essentials_list_does_not_hide_the_player() {
 async fn a_list_that_nobody_can_read_is_told_once_and_the_owners_pattern_mends_it() {
     let mut rig = Rig::new().await;
     for command in ["list", "minecraft:list"] {
-        rig.game
-            .always(command, Habit::Says("Online now: [Steve]".to_owned()));
+        rig.game.always(command, Habit::Says("Online now: [Steve]".to_owned()));
     }
-    rig.game
-        .always("execute if entity", Habit::Says("Unknown command".to_owned()));
+    rig.game.always("execute if entity", Habit::Says("Unknown command".to_owned()));
     rig.start().await;
     for id in ["e-1", "e-2"] {
         assert_eq!(rig.deliver_vote(id, "Steve").await, 204);
@@ -83,15 +74,8 @@ async fn a_server_that_never_answers_say_costs_a_second_and_nothing_else() {
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
     let connections = rig.game.record().connections;
     assert_eq!(rig.deliver_vote("e-2", "Steve").await, 204);
-    assert_eq!(
-        rig.game.record().connections,
-        connections,
-        "the connection was kept"
-    );
-    assert_eq!(
-        (rig.game.record().ran("say").len(), rig.has("Steve", "diamond")),
-        (2, 6)
-    );
+    assert_eq!(rig.game.record().connections, connections, "the connection was kept");
+    assert_eq!((rig.game.record().ran("say").len(), rig.has("Steve", "diamond")), (2, 6));
 }
 
 #[tokio::test]
@@ -104,20 +88,11 @@ async fn two_servers_with_one_address_share_one_connection() {
     rig.start().await;
     for (id, server) in [("e-1", 1), ("e-2", 2), ("e-3", 1)] {
         rig.platform.vote(id, "Steve", server);
-        assert_eq!(
-            rig.deliver(&rig.platform.delivery("server.vote", id))
-                .await
-                .status,
-            Some(204)
-        );
+        assert_eq!(rig.deliver(&rig.platform.delivery("server.vote", id)).await.status, Some(204));
     }
     let record = rig.game.record();
     assert_eq!(record.connections, 1);
-    let lines = [
-        "say Steve voted for survival",
-        "say Steve voted for lobby",
-        "say Steve voted for survival",
-    ];
+    let lines = ["say Steve voted for survival", "say Steve voted for lobby", "say Steve voted for survival"];
     assert_eq!(record.ran("say"), lines);
 }
 
@@ -130,10 +105,7 @@ async fn a_grant_waits_for_a_server_that_is_gone_from_the_file() {
     let yaml = std::fs::read_to_string(rig.path("rewards.yaml")).unwrap();
     std::fs::write(rig.path("rewards.yaml"), yaml.replace("id: 1", "id: 9")).unwrap();
     rig.start().await;
-    let line = rig
-        .daemon()
-        .log_line("no server in rewards.yaml has the server id 1")
-        .await;
+    let line = rig.daemon().log_line("no server in rewards.yaml has the server id 1").await;
     assert!(line.contains("e-1"), "{line}");
     let answered = rig.deliver(&delivery).await;
     assert_eq!(answered.status, Some(503));
@@ -154,8 +126,5 @@ async fn a_bedrock_name_keeps_its_prefix() {
     rig.game.join(".Cool_Guy");
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-1", ".Cool Guy").await, 204);
-    assert_eq!(
-        rig.game.record().ran("give"),
-        ["give .Cool_Guy minecraft:diamond 3"]
-    );
+    assert_eq!(rig.game.record().ran("give"), ["give .Cool_Guy minecraft:diamond 3"]);
 }

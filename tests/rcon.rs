@@ -21,10 +21,7 @@ const SOON: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn timeouts() -> Timeouts {
-    Timeouts {
-        login: SOON,
-        ..Timeouts::default()
-    }
+    Timeouts { login: SOON, ..Timeouts::default() }
 }
 
 async fn open(game: &Game) -> Result<Connection, ConnectError> {
@@ -67,11 +64,7 @@ async fn replies_of_every_length_are_put_together() {
     for length in [0, 1, 4095, 4096, 4097, 8192, 20_000] {
         for character in ["x", "ж", "€"] {
             let command = format!("longreply {length} {character}");
-            assert_eq!(
-                reply(&mut connection, &command).await,
-                character.repeat(length),
-                "{command}"
-            );
+            assert_eq!(reply(&mut connection, &command).await, character.repeat(length), "{command}");
         }
     }
 }
@@ -80,36 +73,19 @@ async fn replies_of_every_length_are_put_together() {
 async fn a_reply_without_end_is_cut_and_does_not_shift_the_next() {
     let (_game, mut connection) = game().await;
     let long = reply(&mut connection, "longreply 400000 x").await;
-    assert!(
-        (256 * 1024..256 * 1024 + 4096).contains(&long.len()),
-        "{}",
-        long.len()
-    );
+    assert!((256 * 1024..256 * 1024 + 4096).contains(&long.len()), "{}", long.len());
     assert_eq!(reply(&mut connection, "longreply 3 y").await, "yyy");
 }
 
 #[tokio::test]
 async fn second_frames_late_frames_and_odd_kinds_stay_with_their_command() {
     let (game, mut connection) = game().await;
-    game.once(
-        "give",
-        Habit::SecondFrame("context".to_owned(), When::BeforeNextReply),
-    );
+    game.once("give", Habit::SecondFrame("context".to_owned(), When::BeforeNextReply));
     game.once("xp", Habit::Kind(2));
     game.once("say", Habit::SecondFrame("said".to_owned(), When::AtOnce));
-    assert_eq!(
-        reply(&mut connection, "give Steve diamond 1").await,
-        "Gave 1 [Diamond] to Steve"
-    );
-    assert_eq!(
-        reply(&mut connection, "xp add Steve 1 points").await,
-        "Gave 1 experience points to Steve"
-    );
-    assert_eq!(
-        reply(&mut connection, "say hi").await,
-        "said",
-        "the text may come after an empty frame"
-    );
+    assert_eq!(reply(&mut connection, "give Steve diamond 1").await, "Gave 1 [Diamond] to Steve");
+    assert_eq!(reply(&mut connection, "xp add Steve 1 points").await, "Gave 1 experience points to Steve");
+    assert_eq!(reply(&mut connection, "say hi").await, "said", "the text may come after an empty frame");
     assert!(reply(&mut connection, "list").await.ends_with("Steve"));
 }
 
@@ -117,20 +93,11 @@ async fn second_frames_late_frames_and_odd_kinds_stay_with_their_command() {
 async fn a_wrong_id_is_no_answer_and_what_is_late_is_dropped() {
     let (game, mut connection) = game().await;
     game.once("give", Habit::Id(77));
-    assert!(matches!(
-        connection.command("give Steve diamond 1", SOON).await,
-        Outcome::Silent
-    ));
+    assert!(matches!(connection.command("give Steve diamond 1", SOON).await, Outcome::Silent));
     game.once("give", Habit::Withheld);
-    assert!(matches!(
-        connection.command("give Steve diamond 2", SOON).await,
-        Outcome::Silent
-    ));
+    assert!(matches!(connection.command("give Steve diamond 2", SOON).await, Outcome::Silent));
     game.release_replies();
-    assert_eq!(
-        reply(&mut connection, "give Steve diamond 3").await,
-        "Gave 3 [Diamond] to Steve"
-    );
+    assert_eq!(reply(&mut connection, "give Steve diamond 3").await, "Gave 3 [Diamond] to Steve");
     assert_eq!(game.record().ran("give").len(), 3);
 }
 
@@ -145,20 +112,13 @@ async fn what_is_not_utf8_is_replaced() {
 async fn an_expired_login_means_that_the_command_did_not_run() {
     let (game, mut connection) = game().await;
     game.once("give", Habit::Expired);
-    assert!(matches!(
-        connection.command("give Steve diamond 1", PATIENCE).await,
-        Outcome::LoginExpired
-    ));
+    assert!(matches!(connection.command("give Steve diamond 1", PATIENCE).await, Outcome::LoginExpired));
     assert!(game.record().ran("give").is_empty());
 }
 
 #[tokio::test]
 async fn a_connection_that_breaks_tells_whether_anything_was_sent() {
-    for habit in [
-        Habit::ClosesBeforeRun,
-        Habit::ClosesAfter(0),
-        Habit::ClosesAfter(15),
-    ] {
+    for habit in [Habit::ClosesBeforeRun, Habit::ClosesAfter(0), Habit::ClosesAfter(15)] {
         let (game, mut connection) = game().await;
         game.once("give", habit);
         let outcome = connection.command("give Steve diamond 1", PATIENCE).await;
@@ -167,10 +127,7 @@ async fn a_connection_that_breaks_tells_whether_anything_was_sent() {
     let (game, mut connection) = game().await;
     game.stop().await;
     assert!(connection.is_closed());
-    assert!(matches!(
-        connection.command("give Steve diamond 1", PATIENCE).await,
-        Outcome::NotSent
-    ));
+    assert!(matches!(connection.command("give Steve diamond 1", PATIENCE).await, Outcome::NotSent));
     assert!(game.record().ran("give").is_empty());
 }
 
@@ -180,10 +137,7 @@ async fn hostile_lengths_end_the_connection() {
         let (game, mut connection) = game().await;
         game.once("say", Habit::Bytes(length.to_le_bytes().to_vec()));
         let outcome = connection.command("say hi", PATIENCE).await;
-        assert!(
-            matches!(outcome, Outcome::Broken(Broken::NotRcon(_))),
-            "{length}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Broken(Broken::NotRcon(_))), "{length}: {outcome:?}");
     }
 }
 
@@ -192,10 +146,7 @@ async fn the_longest_command_goes_out_and_a_longer_one_does_not() {
     let (game, mut connection) = game().await;
     let longest = format!("say {}", "x".repeat(1442));
     reply(&mut connection, &longest).await;
-    assert!(matches!(
-        connection.command(&format!("{longest}x"), PATIENCE).await,
-        Outcome::TooLong
-    ));
+    assert!(matches!(connection.command(&format!("{longest}x"), PATIENCE).await, Outcome::TooLong));
     assert_eq!(game.record().ran("say"), [longest]);
     assert!(game.record().violations.is_empty());
 }
@@ -232,10 +183,6 @@ async fn a_vote_is_rewarded_on_a_server_that_is_not_ours() {
     let ran: Vec<String> = commands.filter(|command| !command.ends_with("list")).collect();
     assert_eq!(
         ran,
-        [
-            "say Steve voted for survival",
-            "give Steve minecraft:diamond 3",
-            "say Alex voted for survival"
-        ]
+        ["say Steve voted for survival", "give Steve minecraft:diamond 3", "say Alex voted for survival"]
     );
 }

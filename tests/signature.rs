@@ -12,10 +12,7 @@ fn every_vector() {
     assert_eq!(vectors.len(), 6);
     for vector in vectors {
         let name = vector["name"].as_str().unwrap();
-        let (token, signature) = (
-            vector["token"].as_str().unwrap(),
-            vector["signature"].as_str().unwrap(),
-        );
+        let (token, signature) = (vector["token"].as_str().unwrap(), vector["signature"].as_str().unwrap());
         let mut body = vector["fields"].clone();
         body["signature"] = signature.into();
         let envelope = Envelope::parse(body.to_string().as_bytes()).unwrap();

@@ -8,11 +8,7 @@ use votive::sim::game::{Game, GameOptions, Looks, Style};
 
 /// A game of that style with Steve and Alex in it; Ann has been there and is offline.
 fn game(style: Style) -> Game {
-    let game = Game::start(GameOptions {
-        style,
-        ..GameOptions::default()
-    })
-    .unwrap();
+    let game = Game::start(GameOptions { style, ..GameOptions::default() }).unwrap();
     for name in ["Steve", "Alex", "Ann"] {
         game.join(name);
     }
@@ -46,20 +42,11 @@ async fn vanilla() {
             ("give @a apple 2", "Gave 2 [Apple] to 2 players"),
             ("give @p apple", "Gave 1 [Apple] to Alex"),
             ("give @s apple", "No player was found"),
-            (
-                r#"give Steve diamond_sword[custom_name='"a b"',x={y:1}] 2"#,
-                "Gave 2 [Diamond Sword] to Steve",
-            ),
+            (r#"give Steve diamond_sword[custom_name='"a b"',x={y:1}] 2"#, "Gave 2 [Diamond Sword] to Steve"),
             ("xp add Steve 10", "Gave 10 experience points to Steve"),
-            (
-                "experience add Steve 2 levels",
-                "Gave 2 experience levels to Steve",
-            ),
+            ("experience add Steve 2 levels", "Gave 2 experience levels to Steve"),
             ("xp add Ann 10", "No player was found"),
-            (
-                "effect give Steve minecraft:speed 30 1",
-                "Applied effect Speed to Steve",
-            ),
+            ("effect give Steve minecraft:speed 30 1", "Applied effect Speed to Steve"),
             (
                 "effect give Steve speed",
                 "Unable to apply this effect (target is either immune to effects, or has something stronger)",
@@ -72,30 +59,15 @@ async fn vanilla() {
             ("title Ann title \"x\"", "No player was found"),
             ("execute if entity Steve", "Test passed, count: 1"),
             ("execute if entity Ann", "Test failed"),
-            (
-                "execute if entity Steve run give Steve bread",
-                "Gave 1 [Bread] to Steve",
-            ),
+            ("execute if entity Steve run give Steve bread", "Gave 1 [Bread] to Steve"),
             ("execute unless entity Steve run give Steve bread", ""),
             ("execute as Steve run give @s bread", "Gave 1 [Bread] to Steve"),
             ("execute as Ann run give Steve bread", ""),
             ("execute as Steve run give Ann bread", ""),
-            (
-                "scoreboard players add Ann votes 1",
-                "Unknown scoreboard objective 'votes'",
-            ),
-            (
-                "scoreboard objectives add votes dummy",
-                "Created new objective [votes]",
-            ),
-            (
-                "scoreboard players add Ann votes 1",
-                "Added 1 to [votes] for Ann (now 1)",
-            ),
-            (
-                "scoreboard players add Ann votes 2",
-                "Added 2 to [votes] for Ann (now 3)",
-            ),
+            ("scoreboard players add Ann votes 1", "Unknown scoreboard objective 'votes'"),
+            ("scoreboard objectives add votes dummy", "Created new objective [votes]"),
+            ("scoreboard players add Ann votes 1", "Added 1 to [votes] for Ann (now 1)"),
+            ("scoreboard players add Ann votes 2", "Added 2 to [votes] for Ann (now 3)"),
             ("whitelist add Ann", "Added Ann to the whitelist"),
             ("whitelist add ann", "Player is already whitelisted"),
             ("op Nobody", "That player does not exist"),
@@ -103,19 +75,8 @@ async fn vanilla() {
     )
     .await;
     let steve = game.inventory("STEVE");
-    assert_eq!(
-        (
-            steve["diamond"],
-            steve["apple"],
-            steve["bread"],
-            steve["diamond_sword"]
-        ),
-        (7, 2, 2, 2)
-    );
-    assert_eq!(
-        (game.inventory("Alex")["apple"], game.experience("Steve")),
-        (3, 12)
-    );
+    assert_eq!((steve["diamond"], steve["apple"], steve["bread"], steve["diamond_sword"]), (7, 2, 2, 2));
+    assert_eq!((game.inventory("Alex")["apple"], game.experience("Steve")), (3, 12));
     assert!(game.inventory("Ann").is_empty());
 }
 
@@ -124,66 +85,26 @@ async fn vanilla_names_the_place_of_an_error() {
     let game = game(Style::Modern);
     for (command, text, context) in [
         ("foo bar", UNKNOWN, "foo bar"),
-        (
-            "minecraft:give Steve diamond",
-            UNKNOWN,
-            "minecraft:give Steve diamond",
-        ),
-        (
-            "lp user Steve parent add vip",
-            UNKNOWN,
-            "lp user Steve parent add vip",
-        ),
+        ("minecraft:give Steve diamond", UNKNOWN, "minecraft:give Steve diamond"),
+        ("lp user Steve parent add vip", UNKNOWN, "lp user Steve parent add vip"),
         ("", UNKNOWN, ""),
         ("give", UNKNOWN, "give"),
         ("give Steve", UNKNOWN, "give Steve"),
-        (
-            "give Steve diamnd 5",
-            "Unknown item 'minecraft:diamnd'",
-            "...ive Steve diamnd 5",
-        ),
-        (
-            "give Steve minecraft:diamnd",
-            "Unknown item 'minecraft:diamnd'",
-            "...ive Steve minecraft:diamnd",
-        ),
+        ("give Steve diamnd 5", "Unknown item 'minecraft:diamnd'", "...ive Steve diamnd 5"),
+        ("give Steve minecraft:diamnd", "Unknown item 'minecraft:diamnd'", "...ive Steve minecraft:diamnd"),
         ("give Steve diamond x", "Expected integer", "...e diamond x"),
-        (
-            "give Steve diamond 0",
-            "Integer must not be less than 1: found 0",
-            "...e diamond 0",
-        ),
-        (
-            "give Steve diamond 1 x",
-            "Incorrect argument for command",
-            "...diamond 1 x",
-        ),
-        (
-            "give 12345678901234567 diamond",
-            "Invalid name or UUID",
-            "give 12345678901234567 diamond",
-        ),
+        ("give Steve diamond 0", "Integer must not be less than 1: found 0", "...e diamond 0"),
+        ("give Steve diamond 1 x", "Incorrect argument for command", "...diamond 1 x"),
+        ("give 12345678901234567 diamond", "Invalid name or UUID", "give 12345678901234567 diamond"),
         ("give Стив diamond", "Invalid name or UUID", "give Стив diamond"),
         (
             "give Steve; op x",
             "Expected whitespace to end one argument, but found trailing data",
             "give Steve; op x",
         ),
-        (
-            "execute as Ann run give Steve diamnd",
-            "Unknown item 'minecraft:diamnd'",
-            "...ive Steve diamnd",
-        ),
-        (
-            "execute as Steve run foo",
-            "Incorrect argument for command",
-            "...Steve run foo",
-        ),
-        (
-            "execute as Steve run give Steve diamnd",
-            "Unknown item 'minecraft:diamnd'",
-            "...ive Steve diamnd",
-        ),
+        ("execute as Ann run give Steve diamnd", "Unknown item 'minecraft:diamnd'", "...ive Steve diamnd"),
+        ("execute as Steve run foo", "Incorrect argument for command", "...Steve run foo"),
+        ("execute as Steve run give Steve diamnd", "Unknown item 'minecraft:diamnd'", "...ive Steve diamnd"),
         (
             "effect give Steve spede",
             "Can't find element 'spede' of type 'minecraft:mob_effect'",
@@ -204,37 +125,22 @@ async fn version_1_12() {
         &[
             ("list", "There are 2/20 players online:Alex, Steve"),
             ("give Steve minecraft:diamond 5", "Given [Diamond] * 5 to Steve"),
-            (
-                "give @a diamond",
-                "Given [Diamond] * 1 to AlexGiven [Diamond] * 1 to Steve",
-            ),
+            ("give @a diamond", "Given [Diamond] * 1 to AlexGiven [Diamond] * 1 to Steve"),
             ("give Ann diamond", "Player 'Ann' cannot be found"),
             ("give Steve diamnd", "There is no such item with name diamnd"),
             ("xp 10 Steve", "Given 10 experience to Steve"),
             ("xp 2L Steve", "Given 2 levels to Steve"),
-            (
-                "effect Steve speed 30",
-                "Given Speed (ID 1) * 0 to Steve for 30 seconds",
-            ),
+            ("effect Steve speed 30", "Given Speed (ID 1) * 0 to Steve for 30 seconds"),
             ("effect Ann speed", "Entity 'Ann' cannot be found"),
             ("say hi", ""),
             ("title Steve title \"x\"", "Title command successfully executed"),
-            (
-                "execute if entity Steve",
-                "Usage: /execute <entity> <x> <y> <z> <command>",
-            ),
+            ("execute if entity Steve", "Usage: /execute <entity> <x> <y> <z> <command>"),
             ("foo", "Unknown command. Try /help for a list of commands"),
-            (
-                "minecraft:give Steve diamond",
-                "Unknown command. Try /help for a list of commands",
-            ),
+            ("minecraft:give Steve diamond", "Unknown command. Try /help for a list of commands"),
         ],
     )
     .await;
-    assert_eq!(
-        (game.inventory("Steve")["diamond"], game.experience("Steve")),
-        (6, 12)
-    );
+    assert_eq!((game.inventory("Steve")["diamond"], game.experience("Steve")), (6, 12));
 }
 
 #[tokio::test]
@@ -245,10 +151,7 @@ async fn paper() {
         &game,
         &[
             ("minecraft:give Steve diamond", "Gave 1 [Diamond] to Steve\n"),
-            (
-                "minecraft:list",
-                "There are 2 of a max of 20 players online: Alex, Steve\n",
-            ),
+            ("minecraft:list", "There are 2 of a max of 20 players online: Alex, Steve\n"),
             ("lp user Ann parent add vip", ""),
             ("say hi", ""),
             ("foo", unknown.as_str()),
@@ -260,14 +163,7 @@ async fn paper() {
 #[tokio::test]
 async fn essentials() {
     let game = game(Style::Essentials);
-    game.join_as(
-        "Boss",
-        Looks {
-            group: "admin".to_owned(),
-            nickname: Some("Chef".to_owned()),
-            afk: true,
-        },
-    );
+    game.join_as("Boss", Looks { group: "admin".to_owned(), nickname: Some("Chef".to_owned()), afk: true });
     converse(
         &game,
         &[

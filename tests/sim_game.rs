@@ -30,10 +30,7 @@ async fn a_login_is_answered_with_its_id_and_the_kind_of_a_command() {
     let mut raw = Raw::connect(&game).await;
     raw.write(&Frame::new(7, LOGIN, PASSWORD).encode()).await;
     assert_eq!(raw.frame().await.unwrap(), Frame::new(7, COMMAND, ""));
-    assert_eq!(
-        raw.ask("list").await,
-        "There are 0 of a max of 20 players online: "
-    );
+    assert_eq!(raw.ask("list").await, "There are 0 of a max of 20 players online: ");
 }
 
 #[tokio::test]
@@ -41,11 +38,7 @@ async fn a_wrong_password_is_refused_and_may_be_tried_again() {
     let game = game();
     let mut raw = Raw::connect(&game).await;
     for wrong in ["", "wrong", "rcon-passwor", "rcon-password "] {
-        assert_eq!(
-            raw.login(wrong).await,
-            Frame::new(REFUSED_ID, COMMAND, ""),
-            "{wrong}"
-        );
+        assert_eq!(raw.login(wrong).await, Frame::new(REFUSED_ID, COMMAND, ""), "{wrong}");
     }
     assert_ne!(raw.login(PASSWORD).await.id, REFUSED_ID);
     raw.ask("list").await;
@@ -78,10 +71,7 @@ async fn a_reply_has_the_commands_id_and_kind_0() {
         assert_eq!(raw.frame().await.unwrap(), Frame::new(id, REPLY, ""));
     }
     raw.write(&Frame::new(9, 0x1a, "list").encode()).await;
-    assert_eq!(
-        raw.frame().await.unwrap(),
-        Frame::new(9, REPLY, "Unknown request 1a")
-    );
+    assert_eq!(raw.frame().await.unwrap(), Frame::new(9, REPLY, "Unknown request 1a"));
 }
 
 /// Whether what is written leads to a closed connection and a violation, and nothing runs.
@@ -155,10 +145,7 @@ async fn replies_are_cut_at_4096_characters() {
         }
     }
     // Nothing is left over.
-    assert_eq!(
-        raw.ask("say").await,
-        "Unknown or incomplete command, see below for errorsay<--[HERE]"
-    );
+    assert_eq!(raw.ask("say").await, "Unknown or incomplete command, see below for errorsay<--[HERE]");
 }
 
 #[tokio::test]
@@ -219,10 +206,7 @@ async fn a_stop_closes_everything_and_a_start_keeps_the_world() {
     assert_eq!(game.inventory("steve")["diamond"], 3);
     assert_eq!(game.record().connections, 2);
     game.leave("Steve");
-    assert_eq!(
-        raw.ask("list").await,
-        "There are 0 of a max of 20 players online: "
-    );
+    assert_eq!(raw.ask("list").await, "There are 0 of a max of 20 players online: ");
     assert_eq!(game.inventory("Steve")["diamond"], 3);
 }
 

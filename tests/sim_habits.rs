@@ -136,10 +136,7 @@ async fn replies_can_have_another_kind_id_text_or_spelling() {
     assert_eq!(raw.frame().await.unwrap().id, 4711);
 
     game.once("give", Habit::Says("Error executing: give (boom)".to_owned()));
-    assert_eq!(
-        raw.ask("give Steve diamond").await,
-        "Error executing: give (boom)"
-    );
+    assert_eq!(raw.ask("give Steve diamond").await, "Error executing: give (boom)");
     assert_eq!(game.inventory("Steve")["diamond"], 1);
     assert_eq!(game.console().last().unwrap().reply, "Gave 1 [Diamond] to Steve");
 
@@ -168,19 +165,11 @@ async fn a_connection_can_break_before_within_and_after_a_command() {
         raw.send("give Steve diamond").await;
         assert_eq!(raw.bytes_until_closed().await.len(), answer, "{habit:?}");
         assert_eq!(game.record().ran("give").len(), ran, "{habit:?}");
-        assert_eq!(
-            game.inventory("Steve").get("diamond").copied().unwrap_or(0),
-            ran as u64
-        );
+        assert_eq!(game.inventory("Steve").get("diamond").copied().unwrap_or(0), ran as u64);
     }
-    let answered: Vec<bool> = (game.console().iter())
-        .map(|executed| executed.answered)
-        .collect();
+    let answered: Vec<bool> = (game.console().iter()).map(|executed| executed.answered).collect();
     assert_eq!(answered, [false, false, false, true]);
-    assert_eq!(
-        Raw::logged_in(&game).await.ask("give Steve diamond").await,
-        "Gave 1 [Diamond] to Steve"
-    );
+    assert_eq!(Raw::logged_in(&game).await.ask("give Steve diamond").await, "Gave 1 [Diamond] to Steve");
 }
 
 #[tokio::test]

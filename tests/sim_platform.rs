@@ -17,17 +17,11 @@ const TOKEN: &str = "signing-token";
 async fn get(platform: &Platform, path: &str) -> (String, Vec<u8>) {
     let address = platform.api_url().strip_prefix("http://").unwrap().to_owned();
     let mut socket = TcpStream::connect(address).await.unwrap();
-    socket
-        .write_all(format!("GET {path} HTTP/1.1\r\nHost: api\r\n\r\n").as_bytes())
-        .await
-        .unwrap();
+    socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: api\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).await.unwrap();
     match answer.windows(4).position(|end| end == b"\r\n\r\n") {
-        Some(end) => (
-            String::from_utf8(answer[..end].to_vec()).unwrap(),
-            answer[end + 4..].to_vec(),
-        ),
+        Some(end) => (String::from_utf8(answer[..end].to_vec()).unwrap(), answer[end + 4..].to_vec()),
         None => (String::new(), answer),
     }
 }
@@ -40,16 +34,10 @@ async fn the_api_answers_with_the_vote_and_counts_the_questions() {
         let (head, body) = get(&platform, "/votes/e-1").await;
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         let vote = vote::read(&body, &EventKey::new("server.vote", "e-1")).unwrap();
-        assert_eq!(
-            (vote.nickname.as_str(), vote.server),
-            ("Steve", vote::ServerRef::Id(7))
-        );
+        assert_eq!((vote.nickname.as_str(), vote.server), ("Steve", vote::ServerRef::Id(7)));
     }
     for unknown in ["/votes/e-2", "/votes/", "/votes?server_id=7", "/"] {
-        assert!(
-            get(&platform, unknown).await.0.starts_with("HTTP/1.1 404 "),
-            "{unknown}"
-        );
+        assert!(get(&platform, unknown).await.0.starts_with("HTTP/1.1 404 "), "{unknown}");
     }
     assert_eq!(platform.record().asked("e-1"), 2);
     assert_eq!(platform.record().requests.len(), 6);
@@ -65,10 +53,7 @@ async fn the_api_can_be_wrong_in_every_way() {
         "{head}"
     );
 
-    platform.answer(
-        "half",
-        ApiAnswer::new(200, "x".repeat(100)).ending(End::Truncated),
-    );
+    platform.answer("half", ApiAnswer::new(200, "x".repeat(100)).ending(End::Truncated));
     let (head, body) = get(&platform, "/votes/half").await;
     assert!(head.contains("Content-Length: 100\r\n"), "{head}");
     assert_eq!(body.len(), 50);
@@ -94,11 +79,7 @@ async fn the_api_can_be_slow_or_never_answer() {
     get(&platform, "/votes/slow").await;
     assert!(begun.elapsed() >= Duration::from_secs(20));
     platform.answer("never", ApiAnswer::new(200, "{}").ending(End::Hangs));
-    assert!(
-        tokio::time::timeout(Duration::from_secs(3600), get(&platform, "/votes/never"))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_secs(3600), get(&platform, "/votes/never")).await.is_err());
 }
 
 #[tokio::test]
@@ -121,22 +102,10 @@ async fn the_api_can_be_down_and_come_back() {
 fn deliveries_are_signed_as_the_fact_sheet_says() {
     let as_received = |delivery: &Delivery| {
         let envelope = Envelope::parse(&delivery.body()).unwrap();
-        let good = |token| {
-            envelope
-                .signature()
-                .is_some_and(|it| verify(token, &envelope.message(), it))
-        };
-        (
-            good(TOKEN),
-            envelope
-                .delivery()
-                .map(|delivery| (delivery.key.event_id, delivery.is_test)),
-        )
+        let good = |token| envelope.signature().is_some_and(|it| verify(token, &envelope.message(), it));
+        (good(TOKEN), envelope.delivery().map(|delivery| (delivery.key.event_id, delivery.is_test)))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let platform = runtime.block_on(Platform::start(TOKEN)).unwrap();
     let plain = platform.delivery("server.vote", "e-1");
     let body: Value = serde_json::from_slice(&plain.body()).unwrap();
@@ -160,11 +129,7 @@ async fn every_answer_to_a_delivery_is_recorded() {
     let url = format!("http://{}/hook", webhook.local_addr().unwrap());
     let delivery = platform.delivery("server.vote", "e-1");
     let answers = [
-        (
-            "HTTP/1.1 422 No\r\nContent-Length: 6\r\n\r\nrefuse",
-            Some(422),
-            "refuse",
-        ),
+        ("HTTP/1.1 422 No\r\nContent-Length: 6\r\n\r\nrefuse", Some(422), "refuse"),
         ("HTTP/1.1 204 Fine\r\n\r\n", Some(204), ""),
         ("", None, ""),
     ];

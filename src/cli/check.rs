@@ -21,11 +21,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
     for problem in errors.iter().chain(&warnings) {
         writeln!(out, "{problem}")?;
     }
-    let counts = format!(
-        "{}, {}",
-        counted(errors.len(), "error"),
-        counted(warnings.len(), "warning")
-    );
+    let counts = format!("{}, {}", counted(errors.len(), "error"), counted(warnings.len(), "warning"));
     match &config {
         Ok(config) => {
             writeln!(out, "{counts}: Votive can start, with {}", summary(config))?;
@@ -40,19 +36,11 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
 
 /// What the configuration amounts to, for somebody who wants to know that it was understood.
 fn summary(config: &Config) -> String {
-    let mut rewards: Vec<&str> = config
-        .servers
-        .iter()
-        .flat_map(|server| &server.rewards)
-        .map(|reward| reward.name.as_str())
-        .collect();
+    let mut rewards: Vec<&str> =
+        config.servers.iter().flat_map(|server| &server.rewards).map(|reward| reward.name.as_str()).collect();
     rewards.sort_unstable();
     rewards.dedup();
-    format!(
-        "{} and {}",
-        counted(config.servers.len(), "game server"),
-        counted(rewards.len(), "reward")
-    )
+    format!("{} and {}", counted(config.servers.len(), "game server"), counted(rewards.len(), "reward"))
 }
 
 fn counted(number: usize, noun: &str) -> String {

@@ -26,14 +26,11 @@ const SYSTEM_DIRECTORY: &str = "/run/votive";
 /// The daemon's own words where it refused, else why there is no answer.
 pub(super) fn ask(options: &Options, path: &str, question: &impl Serialize) -> anyhow::Result<String> {
     let body = serde_json::to_vec(question)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stream = connect(&sockets(options)).await?;
-        let (status, text) = post(stream, path, body)
-            .await
-            .context("the running Votive broke off its answer")?;
+        let (status, text) =
+            post(stream, path, body).await.context("the running Votive broke off its answer")?;
         if status != StatusCode::OK {
             bail!("{}", text.trim_end());
         }
@@ -53,10 +50,7 @@ fn sockets(options: &Options) -> Vec<PathBuf> {
             directories.insert(0, config.state_dir);
         }
     }
-    directories
-        .iter()
-        .map(|directory| directory.join(SOCKET))
-        .collect()
+    directories.iter().map(|directory| directory.join(SOCKET)).collect()
 }
 
 async fn connect(sockets: &[PathBuf]) -> anyhow::Result<UnixStream> {
@@ -72,10 +66,7 @@ async fn connect(sockets: &[PathBuf]) -> anyhow::Result<UnixStream> {
             Err(_) => {}
         }
     }
-    let tried: Vec<_> = sockets
-        .iter()
-        .map(|socket| Path::display(socket).to_string())
-        .collect();
+    let tried: Vec<_> = sockets.iter().map(|socket| Path::display(socket).to_string()).collect();
     bail!(
         "no Votive is running that could be asked (tried {}). Start it with `votive run` or `systemctl start votive`, and name its --config or --state-dir here",
         tried.join(" and ")
@@ -85,9 +76,7 @@ async fn connect(sockets: &[PathBuf]) -> anyhow::Result<UnixStream> {
 async fn post(stream: UnixStream, path: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, String)> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::post(path)
-        .header(HOST, "votive")
-        .body(Full::new(Bytes::from(body)))?;
+    let request = Request::post(path).header(HOST, "votive").body(Full::new(Bytes::from(body)))?;
     let answer = sender.send_request(request).await?;
     let status = answer.status();
     let text = answer.into_body().collect().await?.to_bytes();

@@ -47,10 +47,7 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     if args.log {
         log::show();
     }
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start")?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(play(args.keep))
 }
 
@@ -79,11 +76,7 @@ async fn play(keep: bool) -> anyhow::Result<Outcome> {
         screen::paragraph("To try it yourself: votive demo --keep")?;
         hold
     };
-    Ok(if hold {
-        Outcome::Success
-    } else {
-        Outcome::ChecksFailed
-    })
+    Ok(if hold { Outcome::Success } else { Outcome::ChecksFailed })
 }
 
 async fn scenes(story: &mut Story, daemon: &mut Daemon, end: &mut End) -> anyhow::Result<()> {
@@ -119,11 +112,7 @@ async fn stop(daemon: Daemon) -> Check {
     let stopped = daemon.stop().await;
     Check {
         claim: "the daemon stopped cleanly when it was told to".to_owned(),
-        against: stopped
-            .err()
-            .map(|error| format!("{error:#}"))
-            .into_iter()
-            .collect(),
+        against: stopped.err().map(|error| format!("{error:#}")).into_iter().collect(),
     }
 }
 
@@ -135,10 +124,7 @@ struct End {
 
 impl End {
     fn new() -> io::Result<Self> {
-        Ok(End {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(End { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Waits for SIGTERM or Ctrl-C.

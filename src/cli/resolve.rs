@@ -26,10 +26,7 @@ struct Found {
 
 /// Prints what was settled.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
-    let doubt = Resolve {
-        event_id: args.event_id,
-        ran: args.found.ran,
-    };
+    let doubt = Resolve { event_id: args.event_id, ran: args.found.ran };
     let text = client::ask(options, RESOLVE_PATH, &doubt)?;
     anstream::print!("{text}");
     Ok(Outcome::Success)

@@ -38,10 +38,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
         }
     };
     // One thread is plenty for what waits on networks; the ledger's writer has its own.
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start")?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(serve(config))?;
     Ok(Outcome::Success)
 }

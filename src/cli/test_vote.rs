@@ -16,10 +16,7 @@ pub(super) struct Args {
 
 /// Prints how the vote fared.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
-    let vote = TestVote {
-        player: args.player,
-        server: args.server,
-    };
+    let vote = TestVote { player: args.player, server: args.server };
     let text = client::ask(options, TEST_VOTE_PATH, &vote)?;
     anstream::print!("{text}");
     Ok(Outcome::Success)

@@ -24,20 +24,13 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, entry: &Entry
             "let RCON listen on 127.0.0.1 or inside a VPN, and put that address here",
         );
     }
-    Some(if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    })
+    Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
 /// `host:port` in its parts, in one spelling, so that equal addresses are equal texts.
 fn host_and_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
-    let port = port
-        .parse()
-        .ok()
-        .filter(|number| *number != 0 && port.bytes().all(|b| b.is_ascii_digit()))?;
+    let port = port.parse().ok().filter(|number| *number != 0 && port.bytes().all(|b| b.is_ascii_digit()))?;
     if let Some(v6) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return Some((v6.parse::<std::net::Ipv6Addr>().ok()?.to_string(), port));
     }
@@ -71,18 +64,9 @@ mod tests {
         assert_eq!(read("127.0.0.1:25575").as_deref(), Some("127.0.0.1 25575"));
         assert_eq!(read("MC-1:25575").as_deref(), Some("mc-1 25575"));
         assert_eq!(read("[::1]:25575").as_deref(), Some("::1 25575"));
-        for wrong in [
-            "",
-            "25575",
-            "127.0.0.1",
-            ":25575",
-            "a:0",
-            "a:65536",
-            "a:+1",
-            "a b:1",
-            "::1:25575",
-            "rcon://a:1",
-        ] {
+        for wrong in
+            ["", "25575", "127.0.0.1", ":25575", "a:0", "a:65536", "a:+1", "a b:1", "::1:25575", "rcon://a:1"]
+        {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

@@ -29,10 +29,7 @@ const BEDROCK_PREFIXES: [(&str, char); 4] = [(".", '.'), ("+", '+'), ("-", '-'),
 /// valid only if `problems` has no error.
 pub(super) fn build(tree: &Tree, sources: &Sources, problems: &mut Problems) -> Option<Config> {
     let root = tree.root.as_ref()?;
-    let mut reader = Reader {
-        problems,
-        incomplete: tree.incomplete,
-    };
+    let mut reader = Reader { problems, incomplete: tree.incomplete };
     let root = reader.section(root, "")?;
     let state_dir = state_dir(&mut reader, root.get("state_dir"), sources);
     let gamemonitoring = gamemonitoring(&mut reader, &root, sources);
@@ -41,13 +38,7 @@ pub(super) fn build(tree: &Tree, sources: &Sources, problems: &mut Problems) -> 
     let read = rewards::read(&mut reader, root.get("rewards"));
     let servers = servers::read(&mut reader, &root, &read, sources);
     unused(&mut reader, &root, &read);
-    Some(Config {
-        state_dir,
-        gamemonitoring: gamemonitoring?,
-        webhook: webhook?,
-        players: players?,
-        servers,
-    })
+    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook: webhook?, players: players?, servers })
 }
 
 /// Tells of rewards that no server gives, and of commands too long for the servers that give them.
@@ -86,10 +77,7 @@ fn state_dir(reader: &mut Reader<'_>, node: Option<&Node>, sources: &Sources) ->
         Some(sources.directory().join(&text.text))
     });
     // systemd gives several directories with colons between them where a unit asks for several.
-    let systemd = sources
-        .env
-        .get("STATE_DIRECTORY")
-        .and_then(|list| list.split(':').next());
+    let systemd = sources.env.get("STATE_DIRECTORY").and_then(|list| list.split(':').next());
     let systemd = systemd.filter(|first| !first.is_empty()).map(PathBuf::from);
     let default = || systemd.unwrap_or_else(|| Path::new(STATE_DIR).to_owned());
     sources.state_dir.clone().or(written).unwrap_or_else(default)
@@ -111,10 +99,7 @@ fn gamemonitoring(reader: &mut Reader<'_>, root: &Section<'_>, sources: &Sources
         Some(node) => api_url(reader, node)?,
         None => base(API_URL)?,
     };
-    Some(Gamemonitoring {
-        api_url,
-        signing_tokens,
-    })
+    Some(Gamemonitoring { api_url, signing_tokens })
 }
 
 fn api_url(reader: &mut Reader<'_>, node: &Node) -> Option<reqwest::Url> {
@@ -170,16 +155,11 @@ fn webhook(reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Webhook> {
     }
     if let Some(node) = section.get("path") {
         let form = format!("a path: it begins with `/`, has no spaces, `?` or `#`, and is not {HEALTH_PATH}");
-        let path = reader.parsed(node, &form, WEBHOOK_PATH, |text| {
-            is_path(text).then(|| text.to_owned())
-        });
+        let path = reader.parsed(node, &form, WEBHOOK_PATH, |text| is_path(text).then(|| text.to_owned()));
         webhook.path = path.unwrap_or(webhook.path);
     }
     if let Some(node) = section.get("acknowledge") {
-        let choices = [
-            ("granted", Acknowledge::Granted),
-            ("recorded", Acknowledge::Recorded),
-        ];
+        let choices = [("granted", Acknowledge::Granted), ("recorded", Acknowledge::Recorded)];
         webhook.acknowledge = reader.choice(node, &choices).unwrap_or_default();
     }
     if let Some(node) = section.get("answer_within") {
@@ -193,19 +173,13 @@ fn is_path(text: &str) -> bool {
     // Only what a request carries unchanged; anything else would be percent-encoded on the way and never match.
     let allowed = |b: u8| {
         b.is_ascii_graphic()
-            && !matches!(
-                b,
-                b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
-            )
+            && !matches!(b, b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
     };
     text.starts_with('/') && text.bytes().all(allowed) && text != HEALTH_PATH
 }
 
 fn players(reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Players> {
-    let mut players = Players {
-        bedrock_prefix: None,
-        poll_every: POLL_EVERY,
-    };
+    let mut players = Players { bedrock_prefix: None, poll_every: POLL_EVERY };
     let Some(node) = node else { return Some(players) };
     let section = reader.section(node, "players")?;
     if let Some(node) = section.get("bedrock_prefix") {
@@ -226,20 +200,10 @@ mod tests {
     fn bases() {
         let shown = |text| base(text).map(|url| url.to_string());
         assert_eq!(shown(API_URL).as_deref(), Some("https://api.gamemonitoring.net/"));
-        assert_eq!(
-            shown("http://127.0.0.1:1/api/").as_deref(),
-            Some("http://127.0.0.1:1/api")
-        );
-        for wrong in [
-            "",
-            "api",
-            "ftp://a",
-            "https://u@a",
-            "https://u:p@a",
-            "https://a?b",
-            "https://a#b",
-            "https://",
-        ] {
+        assert_eq!(shown("http://127.0.0.1:1/api/").as_deref(), Some("http://127.0.0.1:1/api"));
+        for wrong in
+            ["", "api", "ftp://a", "https://u@a", "https://u:p@a", "https://a?b", "https://a#b", "https://"]
+        {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
     }

@@ -18,36 +18,18 @@ pub(super) fn read(
     let has_id = section.get("id").is_some();
     let remedy = "write `rewards: [daily]` with names from the section `rewards`";
     let nodes = match section.get("rewards") {
-        Some(Node {
-            value: Value::List(list),
-            ..
-        }) => list.entries.as_slice(),
-        Some(Node {
-            value: Value::Broken, ..
-        }) => return Vec::new(),
-        Some(
-            node @ Node {
-                value: Value::Text(text),
-                ..
-            },
-        ) => {
+        Some(Node { value: Value::List(list), .. }) => list.entries.as_slice(),
+        Some(Node { value: Value::Broken, .. }) => return Vec::new(),
+        Some(node @ Node { value: Value::Text(text), .. }) => {
             let example = shown(&text.text);
             reader.error(node, "this is no list", format!("write `rewards: [{example}]`"));
             return Vec::new();
         }
-        Some(
-            node @ Node {
-                value: Value::Map(_), ..
-            },
-        ) => {
+        Some(node @ Node { value: Value::Map(_), .. }) => {
             reader.error(node, "this is no list", remedy);
             return Vec::new();
         }
-        Some(Node {
-            value: Value::Nothing,
-            ..
-        })
-        | None => &[],
+        Some(Node { value: Value::Nothing, .. }) | None => &[],
     };
     if nodes.is_empty() {
         let at = section.get("rewards").map_or(&entry.at, |node| &node.at);
@@ -83,12 +65,7 @@ pub(super) fn read(
                     }
                     None => format!("the section `rewards` has {}", listed(names())),
                 };
-                reader.missing(
-                    &node.at,
-                    &node.path,
-                    format!("{}is no reward", quoted(node, text)),
-                    remedy,
-                );
+                reader.missing(&node.at, &node.path, format!("{}is no reward", quoted(node, text)), remedy);
             }
             Some(_) if given.iter().any(|reward| reward.name == name) => {
                 reader.error(
@@ -111,9 +88,7 @@ pub(super) fn names_by_server(servers: Option<&Node>) -> Option<Vec<(&str, Vec<&
         Some(Value::Nothing) | None => return Some(Vec::new()),
         Some(_) => return None,
     };
-    (map.entries.iter())
-        .map(|entry| Some((entry.key.as_str(), names(&entry.node)?)))
-        .collect()
+    (map.entries.iter()).map(|entry| Some((entry.key.as_str(), names(&entry.node)?))).collect()
 }
 
 fn names(server: &Node) -> Option<Vec<&str>> {

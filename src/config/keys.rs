@@ -93,17 +93,13 @@ pub(super) fn under(section: &str) -> Vec<&'static str> {
 /// The section that knows `name`, for a key that was written in the wrong place.
 pub(super) fn section_of(name: &str) -> Option<&'static str> {
     KEYS.iter()
-        .find_map(|(key, _)| {
-            key.rsplit_once('.')
-                .filter(|(_, last)| *last == name && name != "*")
-        })
+        .find_map(|(key, _)| key.rsplit_once('.').filter(|(_, last)| *last == name && name != "*"))
         .map(|(section, _)| section)
 }
 
 /// Whether any section has a key of this name.
 pub(super) fn is_known(name: &str) -> bool {
-    KEYS.iter()
-        .any(|(key, _)| key.split('.').any(|part| part == name))
+    KEYS.iter().any(|(key, _)| key.split('.').any(|part| part == name))
 }
 
 /// Whether the value of this key is never shown.
@@ -119,25 +115,9 @@ mod tests {
 
     #[test]
     fn sections() {
-        assert_eq!(
-            under(""),
-            [
-                "state_dir",
-                "gamemonitoring",
-                "webhook",
-                "players",
-                "servers",
-                "rewards"
-            ]
-        );
-        assert_eq!(
-            under("servers.*.replies"),
-            ["success", "offline", "failure", "list"]
-        );
-        assert_eq!(
-            under("rewards.*.commands.*"),
-            ["run", "require_online", "optional", "in_doubt"]
-        );
+        assert_eq!(under(""), ["state_dir", "gamemonitoring", "webhook", "players", "servers", "rewards"]);
+        assert_eq!(under("servers.*.replies"), ["success", "offline", "failure", "list"]);
+        assert_eq!(under("rewards.*.commands.*"), ["run", "require_online", "optional", "in_doubt"]);
         assert_eq!(section_of("listen"), Some("webhook"));
         assert_eq!(section_of("nothing"), None);
     }

@@ -32,9 +32,7 @@ impl Sources {
         Sources {
             path,
             state_dir,
-            env: std::env::vars_os()
-                .map(|(name, value)| (text(name), text(value)))
-                .collect(),
+            env: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
         }
     }
 
@@ -144,10 +142,7 @@ fn text(path: &Path, problems: &mut Problems) -> Option<String> {
             let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let good = String::from_utf8_lossy(good);
             let line = good.rsplit('\n').next().unwrap_or_default();
-            let at = Position {
-                line: good.matches('\n').count() + 1,
-                column: line.chars().count() + 1,
-            };
+            let at = Position { line: good.matches('\n').count() + 1, column: line.chars().count() + 1 };
             problems.error(
                 &At::File(at),
                 "",

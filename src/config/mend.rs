@@ -103,10 +103,7 @@ impl Mender {
             // A line that was quoted and still does not read is left out; its one problem is told already.
             self.leave_out(at.line, None)
         } else if let Some((line, column, bracket)) = self.opening(kind, at.line) {
-            let opening = Position {
-                line,
-                column: column + 1,
-            };
+            let opening = Position { line, column: column + 1 };
             return self.quote(line, column, bracket).then_some(()).ok_or(opening);
         } else if let Some((line, column, quote)) = self.unclosed_quote(kind, at.line) {
             self.quote(line, column, quote)
@@ -119,10 +116,7 @@ impl Mender {
     }
 
     fn line(&self, number: usize) -> &str {
-        number
-            .checked_sub(1)
-            .and_then(|n| self.lines.get(n))
-            .map_or("", String::as_str)
+        number.checked_sub(1).and_then(|n| self.lines.get(n)).map_or("", String::as_str)
     }
 
     /// The text that the parser stumbled over: the column of its first character from 0, and why.
@@ -225,14 +219,9 @@ impl Mender {
     fn remember(&mut self, line: usize, column: usize, left_out: bool, trap: Option<Trap>) -> bool {
         *self.times.entry(line).or_default() += 1;
         match trap {
-            Some(trap) => self.mended.push(Mended {
-                at: Position {
-                    line,
-                    column: column + 1,
-                },
-                left_out,
-                trap,
-            }),
+            Some(trap) => {
+                self.mended.push(Mended { at: Position { line, column: column + 1 }, left_out, trap })
+            }
             None => {
                 for mended in self.mended.iter_mut().filter(|mended| mended.at.line == line) {
                     mended.left_out = left_out;
@@ -247,9 +236,7 @@ impl Mender {
 fn value(line: &str) -> (usize, &str) {
     // The pattern matches every line.
     let value = LINE.captures(line).and_then(|parts| parts.name("value"));
-    value.map_or((0, ""), |value| {
-        (line[..value.start()].chars().count(), value.as_str())
-    })
+    value.map_or((0, ""), |value| (line[..value.start()].chars().count(), value.as_str()))
 }
 
 /// Whether a value is a list or map in brackets that is meant to go on in the next line: nobody can tell how far, so
@@ -261,19 +248,13 @@ fn spans_lines(value: &str) -> bool {
 
 fn tabs(kind: &ErrorKind) -> bool {
     use ErrorKind as E;
-    matches!(
-        kind,
-        E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar
-    )
+    matches!(kind, E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar)
 }
 
 /// Whether the parser waited for the next key or `-` of a section, and something else came.
 fn out_of_line(kind: &ErrorKind) -> bool {
     use ErrorKind as E;
-    matches!(
-        kind,
-        E::InvalidIndentation | E::ExpectedBlockMappingKey | E::ExpectedBlockSequenceEntry
-    )
+    matches!(kind, E::InvalidIndentation | E::ExpectedBlockMappingKey | E::ExpectedBlockSequenceEntry)
 }
 
 /// Whether the parser was inside `[]` or `{}`.
@@ -303,10 +284,7 @@ impl Mended {
         let message = match self.trap {
             Trap::Other(message, remedy) => return (message.to_owned(), remedy.to_owned()),
             Trap::NoSpace => {
-                return (
-                    "a space is missing behind the colon".to_owned(),
-                    "write `key: value`".to_owned(),
-                );
+                return ("a space is missing behind the colon".to_owned(), "write `key: value`".to_owned());
             }
             _ if secret => "YAML does not read this value as plain text".to_owned(),
             Trap::Begins('`') => "a text that begins with a backtick is not read as text by YAML".to_owned(),
@@ -336,10 +314,7 @@ impl Mended {
 /// What to tell of an anchor (`&`), an alias (`*`) or a tag (`!`).
 pub(super) fn explain_mark(mark: char, secret: bool) -> (String, String) {
     if secret {
-        return (
-            "YAML does not read this value as plain text".to_owned(),
-            QUOTE_IT.to_owned(),
-        );
+        return ("YAML does not read this value as plain text".to_owned(), QUOTE_IT.to_owned());
     }
     let what = match mark {
         '&' => "an anchor",
@@ -366,10 +341,9 @@ pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
             "a line that begins with `%` is an instruction to YAML, and this file knows none",
             "take the line out; a command belongs in single quotes",
         ),
-        E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar => (
-            "a quote is opened here and never closed",
-            "close it with the same quote",
-        ),
+        E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar => {
+            ("a quote is opened here and never closed", "close it with the same quote")
+        }
         E::UnknownQuotedScalarEscape | E::InvalidQuotedScalarHexEscape => (
             "there is a backslash in double quotes that YAML does not know",
             "use single quotes, in which a backslash is only a backslash",
@@ -378,10 +352,9 @@ pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
             "a list in `[]` or a map in `{}` does not read as one: a comma or a closing bracket is missing",
             "separate entries by commas, close every bracket, put texts in single quotes",
         ),
-        E::UnexpectedCharacter { character } if character.is_control() => (
-            "there is a character here that cannot be seen, and YAML does not take it",
-            "type the line anew",
-        ),
+        E::UnexpectedCharacter { character } if character.is_control() => {
+            ("there is a character here that cannot be seen, and YAML does not take it", "type the line anew")
+        }
         E::RecursionLimitExceeded => (
             "the file is nested deeper than any configuration needs to be",
             "compare it with the rewards.yaml that came with Votive",

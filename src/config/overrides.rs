@@ -35,12 +35,9 @@ pub(super) fn apply(root: &mut Node, env: &BTreeMap<String, String>, problems: &
             Override::Yaml if text.starts_with(['[', '{']) => {
                 yaml::read_variable(text, name, &key, problems).value
             }
-            _ => Value::Text(Text {
-                text: text.clone(),
-                style: Style::Variable,
-                folded: false,
-                comment: None,
-            }),
+            _ => {
+                Value::Text(Text { text: text.clone(), style: Style::Variable, folded: false, comment: None })
+            }
         };
         set(root, &path, value, at);
     }
@@ -53,10 +50,7 @@ fn resolve(root: &Node, name: &str, at: &At, problems: &mut Problems) -> Option<
         let parts: Vec<&str> = key.split('.').collect();
         *how != Override::None
             && parts.len() == segments.len()
-            && parts
-                .iter()
-                .zip(&segments)
-                .all(|(part, segment)| *part == "*" || *part == segment.as_str())
+            && parts.iter().zip(&segments).all(|(part, segment)| *part == "*" || *part == segment.as_str())
     });
     let Some((pattern, how)) = pattern else {
         let variables = variables(root);
@@ -95,9 +89,8 @@ fn resolve(root: &Node, name: &str, at: &At, problems: &mut Problems) -> Option<
             (None, _) => {
                 let remedy = match nearest(segment, names.iter().copied()) {
                     Some(near) => {
-                        let near = name
-                            .to_uppercase()
-                            .replace(&segment.to_uppercase(), &plain(near).to_uppercase());
+                        let near =
+                            name.to_uppercase().replace(&segment.to_uppercase(), &plain(near).to_uppercase());
                         format!("did you mean {PREFIX}{near}?")
                     }
                     None => format!("`{section}` has {}", listed(names.iter().copied())),
@@ -105,10 +98,7 @@ fn resolve(root: &Node, name: &str, at: &At, problems: &mut Problems) -> Option<
                 problems.error(
                     at,
                     "",
-                    format!(
-                        "there is no {} under `{section}` in the file",
-                        listed([segment.as_str()])
-                    ),
+                    format!("there is no {} under `{section}` in the file", listed([segment.as_str()])),
                     remedy,
                 );
                 return None;
@@ -130,9 +120,7 @@ fn variables(root: &Node) -> Vec<String> {
         let name = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
         match key.split_once(".*.") {
             Some((section, _)) => variables.extend(
-                names(root, section)
-                    .into_iter()
-                    .map(|ours| name.replace('*', &plain(ours).to_uppercase())),
+                names(root, section).into_iter().map(|ours| name.replace('*', &plain(ours).to_uppercase())),
             ),
             None => variables.push(name),
         }
@@ -169,24 +157,15 @@ fn set(node: &mut Node, path: &[String], value: Value, at: At) {
             Some(inline) => inline.to_owned(),
             None => format!("{key}_file"),
         };
-        map.entries
-            .retain(|entry| entry.key != other || matches!(entry.node.at, At::Variable(_)));
+        map.entries.retain(|entry| entry.key != other || matches!(entry.node.at, At::Variable(_)));
     }
-    let index = map
-        .entries
-        .iter()
-        .position(|entry| entry.key == *key)
-        .unwrap_or_else(|| {
-            map.entries.push(Entry {
-                key: key.clone(),
-                at: at.clone(),
-                node: Node {
-                    at: at.clone(),
-                    path: join(&node.path, key),
-                    value: Value::Nothing,
-                },
-            });
-            map.entries.len() - 1
+    let index = map.entries.iter().position(|entry| entry.key == *key).unwrap_or_else(|| {
+        map.entries.push(Entry {
+            key: key.clone(),
+            at: at.clone(),
+            node: Node { at: at.clone(), path: join(&node.path, key), value: Value::Nothing },
         });
+        map.entries.len() - 1
+    });
     set(&mut map.entries[index].node, rest, value, at);
 }

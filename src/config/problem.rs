@@ -106,11 +106,7 @@ pub(super) struct Problems {
 
 impl Problems {
     pub(super) fn new(file: PathBuf) -> Self {
-        Problems {
-            file,
-            mended: HashSet::new(),
-            list: Vec::new(),
-        }
+        Problems { file, mended: HashSet::new(), list: Vec::new() }
     }
 
     /// Something that keeps Votive from starting.
@@ -153,10 +149,7 @@ impl Problems {
     pub(super) fn file(&mut self, message: impl Into<String>, remedy: impl Into<String>) {
         self.list.push(Problem {
             level: Level::Error,
-            origin: Origin::File {
-                path: self.file.clone(),
-                position: None,
-            },
+            origin: Origin::File { path: self.file.clone(), position: None },
             key: String::new(),
             message: message.into(),
             remedy: remedy.into(),
@@ -166,19 +159,10 @@ impl Problems {
     fn add(&mut self, level: Level, at: &At, key: &str, message: String, remedy: String) {
         let origin = match at {
             At::File(position) if self.mended.contains(&position.line) => return,
-            At::File(position) => Origin::File {
-                path: self.file.clone(),
-                position: Some(*position),
-            },
+            At::File(position) => Origin::File { path: self.file.clone(), position: Some(*position) },
             At::Variable(name) => Origin::Variable(name.clone()),
         };
-        self.list.push(Problem {
-            level,
-            origin,
-            key: key.to_owned(),
-            message,
-            remedy,
-        });
+        self.list.push(Problem { level, origin, key: key.to_owned(), message, remedy });
     }
 
     /// Errors and warnings, each in the order of the file, those of the environment after them.
@@ -187,9 +171,7 @@ impl Problems {
             Origin::File { position, .. } => (0, *position, String::new()),
             Origin::Variable(name) => (1, None, name.clone()),
         });
-        self.list
-            .into_iter()
-            .partition(|problem| problem.level == Level::Error)
+        self.list.into_iter().partition(|problem| problem.level == Level::Error)
     }
 }
 
@@ -229,10 +211,7 @@ pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
 
 /// Names for a message: `a`, `b` and `c`.
 pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    let names: Vec<String> = names
-        .into_iter()
-        .map(|name| format!("`{}`", shown(name)))
-        .collect();
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{}`", shown(name))).collect();
     match names.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),

@@ -24,10 +24,7 @@ pub(super) struct Section<'n> {
 impl<'n> Section<'n> {
     /// The value of a key, where it is given at all.
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
-        self.entries
-            .iter()
-            .find(|entry| entry.key == key)
-            .map(|entry| &entry.node)
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 }
 
@@ -71,11 +68,7 @@ impl Reader<'_> {
         for entry in entries {
             self.known(entry, pattern);
         }
-        Some(Section {
-            at: &node.at,
-            path: &node.path,
-            entries,
-        })
+        Some(Section { at: &node.at, path: &node.path, entries })
     }
 
     fn known(&mut self, entry: &Entry, pattern: &str) {
@@ -98,10 +91,7 @@ impl Reader<'_> {
                     section.replace(".*", ".NAME")
                 ),
                 (None, None) if pattern.is_empty() => {
-                    format!(
-                        "the top of the file has {}; check how far the line is indented",
-                        listed(known)
-                    )
+                    format!("the top of the file has {}; check how far the line is indented", listed(known))
                 }
                 (None, None) => format!("here one can write {}", listed(known)),
             };
@@ -238,11 +228,7 @@ impl Reader<'_> {
             Some(_) => self.error(
                 node,
                 format!("{}is too short or too long", quoted(node, text)),
-                format!(
-                    "take something between {} and {}",
-                    units::written(least),
-                    units::written(most)
-                ),
+                format!("take something between {} and {}", units::written(least), units::written(most)),
             ),
             None if !written.is_empty() && written.bytes().all(|b| b.is_ascii_digit()) => self.error(
                 node,
@@ -287,20 +273,13 @@ impl Reader<'_> {
     pub(super) fn choice<T: Copy>(&mut self, node: &Node, choices: &[(&str, T)]) -> Option<T> {
         let words = || choices.iter().map(|(word, _)| *word);
         let text = self.text(node, choices.first().map_or("", |(word, _)| word))?;
-        let chosen = choices
-            .iter()
-            .find(|(word, _)| *word == text.text)
-            .map(|(_, value)| *value);
+        let chosen = choices.iter().find(|(word, _)| *word == text.text).map(|(_, value)| *value);
         if chosen.is_none() {
             let remedy = match nearest(&text.text, words()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("take one of {}", listed(words())),
             };
-            self.error(
-                node,
-                format!("{}is none of its values", quoted(node, text)),
-                remedy,
-            );
+            self.error(node, format!("{}is none of its values", quoted(node, text)), remedy);
         }
         chosen
     }
@@ -339,17 +318,13 @@ pub(super) fn quoted(node: &Node, text: &Text) -> String {
 /// Whether YAML readers take this for a number or a boolean when it stands without quotes.
 fn looks_typed(text: &str) -> bool {
     let number = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let boolean = matches!(
-        text.to_lowercase().as_str(),
-        "true" | "false" | "yes" | "no" | "on" | "off"
-    );
+    let boolean = matches!(text.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off");
     boolean || (number.starts_with(|c: char| c.is_ascii_digit()) && number_like(number))
 }
 
 fn number_like(text: &str) -> bool {
     let hex = |prefix: &str| {
-        text.strip_prefix(prefix)
-            .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()))
+        text.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     text.parse::<f64>().is_ok() || hex("0x") || hex("0o")
 }
@@ -360,9 +335,7 @@ mod tests {
 
     #[test]
     fn what_yaml_takes_for_something_else() {
-        for text in [
-            "yes", "No", "ON", "off", "true", "0123", "12", "-3", "1e3", "0x1F", "1.5",
-        ] {
+        for text in ["yes", "No", "ON", "off", "true", "0123", "12", "-3", "1e3", "0x1F", "1.5"] {
             assert!(looks_typed(text), "{text}");
         }
         for text in ["yes please", "a1", "1.2.3", "nan", "inf", "-", "1_a"] {

@@ -13,11 +13,8 @@ use crate::domain::reward::{Command, InDoubtRule, Reward};
 use crate::domain::template::{Finding, Placeholder, Template, Unsendable, Values};
 
 /// The words of `in_doubt`.
-pub(super) const IN_DOUBT: [(&str, InDoubtRule); 3] = [
-    ("hold", InDoubtRule::Hold),
-    ("repeat", InDoubtRule::Repeat),
-    ("skip", InDoubtRule::Skip),
-];
+pub(super) const IN_DOUBT: [(&str, InDoubtRule); 3] =
+    [("hold", InDoubtRule::Hold), ("repeat", InDoubtRule::Repeat), ("skip", InDoubtRule::Skip)];
 
 /// A reward, and where it and its commands stand.
 pub(super) struct Read {
@@ -34,11 +31,7 @@ static OTHER_CASE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\{([A-Za-z]+)
 
 /// Reads every reward. Those with errors are among them, so that a server that names one is not told it is unknown.
 pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<Read> {
-    reader
-        .named(node)
-        .iter()
-        .map(|entry| reward(reader, entry))
-        .collect()
+    reader.named(node).iter().map(|entry| reward(reader, entry)).collect()
 }
 
 fn reward(reader: &mut Reader<'_>, entry: &Entry) -> Read {
@@ -80,10 +73,7 @@ fn reward(reader: &mut Reader<'_>, entry: &Entry) -> Read {
         }
     }
     Read {
-        reward: Arc::new(Reward {
-            name: entry.key.clone(),
-            commands,
-        }),
+        reward: Arc::new(Reward { name: entry.key.clone(), commands }),
         at: entry.at.clone(),
         commands: places,
     }
@@ -111,12 +101,8 @@ fn entries<'n>(reader: &mut Reader<'_>, node: &'n Node) -> &'n [Node] {
 }
 
 fn command(reader: &mut Reader<'_>, node: &Node) -> Option<Command> {
-    let mut command = Command {
-        run: Template::parse("").0,
-        require_online: true,
-        optional: false,
-        in_doubt: None,
-    };
+    let mut command =
+        Command { run: Template::parse("").0, require_online: true, optional: false, in_doubt: None };
     match &node.value {
         Value::Map(map) if is_trap(map) => {
             let (what, ours) = if map.flow {
@@ -127,11 +113,7 @@ fn command(reader: &mut Reader<'_>, node: &Node) -> Option<Command> {
                     ", or write `run: 'command'` if options follow",
                 )
             };
-            reader.error(
-                node,
-                what,
-                format!("put the whole command in single quotes{ours}"),
-            );
+            reader.error(node, what, format!("put the whole command in single quotes{ours}"));
             return None;
         }
         Value::List(list) => {
@@ -140,11 +122,7 @@ fn command(reader: &mut Reader<'_>, node: &Node) -> Option<Command> {
             } else {
                 "a second `-` makes a list of this command in YAML"
             };
-            reader.error(
-                node,
-                what,
-                "put the whole command in single quotes, behind a single `-`",
-            );
+            reader.error(node, what, "put the whole command in single quotes, behind a single `-`");
             return None;
         }
         Value::Map(_) => {
@@ -178,10 +156,7 @@ fn command(reader: &mut Reader<'_>, node: &Node) -> Option<Command> {
 fn is_trap(map: &Map) -> bool {
     let known = under("rewards.*.commands.*");
     !map.entries.is_empty()
-        && map
-            .entries
-            .iter()
-            .all(|entry| nearest(&entry.key, known.iter().copied()).is_none())
+        && map.entries.iter().all(|entry| nearest(&entry.key, known.iter().copied()).is_none())
 }
 
 fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
@@ -201,11 +176,7 @@ fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
         command = rest.trim_start_matches(' ');
     }
     if command.is_empty() {
-        reader.error(
-            node,
-            "the command is empty",
-            "write a command, or take the line out",
-        );
+        reader.error(node, "the command is empty", "write a command, or take the line out");
         return None;
     }
     let (template, findings) = Template::parse(command);
@@ -217,10 +188,9 @@ fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
             Finding::UnknownPlaceholder(name) => {
                 let remedy = match nearest(&name, known()) {
                     Some(near) => format!("did you mean `{{{near}}}`?"),
-                    None => format!(
-                        "there are {}; if the braces are meant for the game, write them twice",
-                        all()
-                    ),
+                    None => {
+                        format!("there are {}; if the braces are meant for the game, write them twice", all())
+                    }
                 };
                 reader.error(node, format!("`{{{}}}` is no placeholder", shown(&name)), remedy);
             }
@@ -260,15 +230,8 @@ fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
 /// Tells of every command that could not be sent for a player with the longest name on one of `servers`, which are
 /// the names of those that give this reward.
 pub(super) fn check_length(reader: &mut Reader<'_>, read: &Read, servers: &[&str]) {
-    let server = servers
-        .iter()
-        .max_by_key(|name| name.len())
-        .copied()
-        .unwrap_or_default();
-    let longest = Values {
-        player: &"x".repeat(LONGEST_NAME),
-        server,
-    };
+    let server = servers.iter().max_by_key(|name| name.len()).copied().unwrap_or_default();
+    let longest = Values { player: &"x".repeat(LONGEST_NAME), server };
     for (command, (at, path)) in read.reward.commands.iter().zip(&read.commands) {
         let (message, remedy) = match command.run.render(longest) {
             Ok(_) => continue,

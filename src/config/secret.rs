@@ -34,10 +34,7 @@ pub(super) fn look_up(name: &str, sources: &Sources) -> Result<Found, Missing> {
             "write the name of a file in the directory `secrets` beside rewards.yaml".to_owned(),
         ));
     }
-    if path
-        .components()
-        .any(|part| part == std::path::Component::ParentDir)
-    {
+    if path.components().any(|part| part == std::path::Component::ParentDir) {
         return Err(Missing(
             "the name of a secrets file cannot have `..` in it".to_owned(),
             "put the file into the directory `secrets` beside rewards.yaml, or write its whole path"
@@ -80,10 +77,7 @@ pub(super) fn look_up(name: &str, sources: &Sources) -> Result<Found, Missing> {
     let looked_at: Vec<&str> = places.iter().map(|place| place.shown.as_str()).collect();
     let create = places.last().map_or("", |place| place.shown.as_str());
     Err(Missing(
-        format!(
-            "there is no such secrets file; looked for {}",
-            looked_at.join(", ")
-        ),
+        format!("there is no such secrets file; looked for {}", looked_at.join(", ")),
         format!(
             "create {create} with the secret on one line, readable only by the user that Votive runs as (chmod 600)"
         ),
@@ -115,11 +109,7 @@ fn places(name: &str, sources: &Sources) -> Vec<Place> {
         }];
     }
     let mut places = Vec::new();
-    if let Some(directory) = sources
-        .env
-        .get("CREDENTIALS_DIRECTORY")
-        .filter(|text| !text.is_empty())
-    {
+    if let Some(directory) = sources.env.get("CREDENTIALS_DIRECTORY").filter(|text| !text.is_empty()) {
         for name in [name.to_owned(), format!("secrets_{name}")] {
             places.push(Place {
                 path: Path::new(directory).join(&name),
@@ -153,18 +143,13 @@ fn read(path: &Path) -> std::io::Result<Option<(Vec<u8>, bool)>> {
     if metadata.len() > LARGEST {
         return Err(std::io::Error::other("it is too large for a secret"));
     }
-    Ok(Some((
-        std::fs::read(path)?,
-        metadata.permissions().mode() & 0o004 != 0,
-    )))
+    Ok(Some((std::fs::read(path)?, metadata.permissions().mode() & 0o004 != 0)))
 }
 
 /// The secret in a file: without the one line break at its end.
 fn secret(bytes: &[u8]) -> Result<Secret, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "is not text (UTF-8)")?;
-    let text = text
-        .strip_suffix('\n')
-        .map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     check(text)?;
     Ok(Secret::new(text))
 }

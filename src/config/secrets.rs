@@ -47,11 +47,7 @@ pub(super) fn signing_tokens(
     if nodes.is_empty() && !matches!(node.value, Value::Broken) {
         reader.missing(&node.at, &node.path, "the list is empty", "write at least one");
     }
-    nodes
-        .into_iter()
-        .filter_map(|node| one(reader, node, is_file, sources))
-        .map(|(token, _)| token)
-        .collect()
+    nodes.into_iter().filter_map(|node| one(reader, node, is_file, sources)).map(|(token, _)| token).collect()
 }
 
 /// Which of the two keys is given, and whether it is the one that names a file. Exactly one has to be.
@@ -108,11 +104,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, is_file: bool, sources: &Sources) -
     }
     let text = reader.verbatim(node, "'secret'")?;
     if let Err(wrong) = secret::check(&text.text) {
-        reader.error(
-            node,
-            format!("the secret {wrong}"),
-            "write it on one line, in single quotes",
-        );
+        reader.error(node, format!("the secret {wrong}"), "write it on one line, in single quotes");
         return None;
     }
     let source = match &node.at {
@@ -123,12 +115,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, is_file: bool, sources: &Sources) -
                 "the secret stands in the file itself, where it is easily shown to others",
                 "put it into a file in the directory `secrets` and name that here: the key with `_file` at its end",
             );
-            sources
-                .path
-                .file_name()
-                .unwrap_or(sources.path.as_os_str())
-                .to_string_lossy()
-                .into_owned()
+            sources.path.file_name().unwrap_or(sources.path.as_os_str()).to_string_lossy().into_owned()
         }
     };
     Some((Secret::new(text.text.as_str()), source))

@@ -51,18 +51,10 @@ pub(super) fn read(
         let rcon = address::read(reader, &section, entry);
         let password = secrets::password(reader, &section, entry, sources);
         let given = given::read(reader, &section, entry, rewards);
-        let in_doubt = section
-            .get("in_doubt")
-            .and_then(|node| reader.choice(node, &IN_DOUBT));
-        let replies = section
-            .get("replies")
-            .map(|node| replies(reader, node))
-            .unwrap_or_default();
+        let in_doubt = section.get("in_doubt").and_then(|node| reader.choice(node, &IN_DOUBT));
+        let replies = section.get("replies").map(|node| replies(reader, node)).unwrap_or_default();
         let pace = section.get("pace").map_or(PACE, |node| pace(reader, node));
-        let timeouts = section
-            .get("timeouts")
-            .map(|node| timeouts(reader, node))
-            .unwrap_or_default();
+        let timeouts = section.get("timeouts").map(|node| timeouts(reader, node)).unwrap_or_default();
         let (Some(rcon), Some((password, password_source))) = (rcon, password) else {
             continue;
         };
@@ -70,10 +62,7 @@ pub(super) fn read(
             Some((other, known)) if *known != password => reader.problems.error(
                 &entry.at,
                 &entry.node.path,
-                format!(
-                    "it has the address of {} and another password",
-                    listed([other.as_str()])
-                ),
+                format!("it has the address of {} and another password", listed([other.as_str()])),
                 "one address is one game server: give both entries the same password, or correct `rcon`",
             ),
             Some(_) => {}
@@ -116,25 +105,16 @@ fn read_ids(
     taken: &mut BTreeMap<u64, (String, At)>,
 ) -> Vec<u64> {
     let mut ids = Vec::new();
-    for node in section
-        .get("id")
-        .map(|node| reader.one_or_more(node))
-        .unwrap_or_default()
-    {
+    for node in section.get("id").map(|node| reader.one_or_more(node)).unwrap_or_default() {
         let whole = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            text.parse()
-                .ok()
-                .filter(|_| digits && (text == "0" || !text.starts_with('0')))
+            text.parse().ok().filter(|_| digits && (text == "0" || !text.starts_with('0')))
         };
         let Some(id) = reader.parsed(node, "an id: digits, the first of them not 0", "1", whole) else {
             continue;
         };
         if let Some((other, at)) = taken.get(&id) {
-            let message = format!(
-                "the id {id} belongs to {} already ({at})",
-                listed([other.as_str()])
-            );
+            let message = format!("the id {id} belongs to {} already ({at})", listed([other.as_str()]));
             reader.error(
                 node,
                 message,
@@ -153,14 +133,8 @@ fn replies(reader: &mut Reader<'_>, node: &Node) -> ReplyRules {
         return ReplyRules::default();
     };
     let mut several = |key| {
-        let nodes = section
-            .get(key)
-            .map(|node| reader.one_or_more(node))
-            .unwrap_or_default();
-        nodes
-            .into_iter()
-            .filter_map(|node| pattern(reader, node))
-            .collect()
+        let nodes = section.get(key).map(|node| reader.one_or_more(node)).unwrap_or_default();
+        nodes.into_iter().filter_map(|node| pattern(reader, node)).collect()
     };
     let (success, offline, failure) = (several("success"), several("offline"), several("failure"));
     let list = section.get("list").and_then(|node| {
@@ -174,12 +148,7 @@ fn replies(reader: &mut Reader<'_>, node: &Node) -> ReplyRules {
         }
         Some(pattern)
     });
-    ReplyRules {
-        success,
-        offline,
-        failure,
-        list,
-    }
+    ReplyRules { success, offline, failure, list }
 }
 
 fn pattern(reader: &mut Reader<'_>, node: &Node) -> Option<Regex> {
@@ -197,11 +166,7 @@ fn pattern(reader: &mut Reader<'_>, node: &Node) -> Option<Regex> {
         Err(error) => {
             // The parser draws the pattern with a mark below; its last line says what is wrong.
             let error = error.to_string();
-            let reason = error
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
+            let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
             reader.error(
                 node,
                 format!("this is no regular expression: {}", shown(reason)),

@@ -52,17 +52,9 @@ mod tests {
         assert_eq!(duration("5 s"), Some(Duration::from_secs(5)));
         assert_eq!(duration("12h"), Some(Duration::from_secs(43_200)));
         assert_eq!(duration("30d"), Some(Duration::from_secs(2_592_000)));
-        for wrong in [
-            "",
-            "5",
-            "s",
-            "-5s",
-            "1.5s",
-            "5sec",
-            "5  s",
-            "99999999999999999999s",
-            "18446744073709551615d",
-        ] {
+        for wrong in
+            ["", "5", "s", "-5s", "1.5s", "5sec", "5  s", "99999999999999999999s", "18446744073709551615d"]
+        {
             assert_eq!(duration(wrong), None, "{wrong}");
         }
     }

@@ -94,10 +94,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Tree {
             tell(mender.mended(), &HashMap::new(), problems);
             let (message, remedy) = mend::explain(error.kind());
             problems.error(&At::File(at), "", message, remedy);
-            return Tree {
-                root: None,
-                incomplete: true,
-            };
+            return Tree { root: None, incomplete: true };
         }
         readable = mender.text();
     }
@@ -107,10 +104,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Tree {
     let root = builder.document();
     let paths = std::mem::take(&mut builder.paths);
     tell(mender.mended(), &paths, problems);
-    Tree {
-        root: Some(root),
-        incomplete: mender.mended().iter().any(|mended| mended.left_out),
-    }
+    Tree { root: Some(root), incomplete: mender.mended().iter().any(|mended| mended.left_out) }
 }
 
 /// Reads the value of the environment variable `name` as YAML, for the key at `path`.
@@ -124,11 +118,7 @@ pub(super) fn read_variable(text: &str, name: &str, path: &str, problems: &mut P
                 "the value begins like a YAML list or map and does not go on like one",
                 "write a list as ['first', 'second'] and a map as {key: 'value'}",
             );
-            Node {
-                at: At::Variable(name.to_owned()),
-                path: path.to_owned(),
-                value: Value::Broken,
-            }
+            Node { at: At::Variable(name.to_owned()), path: path.to_owned(), value: Value::Broken }
         }
     }
 }
@@ -161,10 +151,7 @@ fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
 
 /// The parser counts lines from 1 and columns from 0.
 fn position(marker: &granit_parser::Marker) -> Position {
-    Position {
-        line: marker.line(),
-        column: marker.col() + 1,
-    }
+    Position { line: marker.line(), column: marker.col() + 1 }
 }
 
 struct Builder<'e, 'p> {
@@ -188,13 +175,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             .filter(|(event, _)| matches!(event, Event::Comment(..)))
             .map(|(_, span)| (span.start.line(), position(&span.start)))
             .collect();
-        Builder {
-            events: events.iter(),
-            problems,
-            variable,
-            comments,
-            paths: HashMap::new(),
-        }
+        Builder { events: events.iter(), problems, variable, comments, paths: HashMap::new() }
     }
 
     /// The next event that is part of a document's tree, its end included.
@@ -318,17 +299,11 @@ impl<'e, 'p> Builder<'e, 'p> {
         while let Some((event, span)) = self.next()
             && !matches!(event, Event::SequenceEnd)
         {
-            let path = if is_secret(path) {
-                path.to_owned()
-            } else {
-                format!("{path}[{}]", entries.len() + 1)
-            };
+            let path =
+                if is_secret(path) { path.to_owned() } else { format!("{path}[{}]", entries.len() + 1) };
             entries.push(self.node(event, span, &path));
         }
-        List {
-            entries,
-            flow: style == StructureStyle::Flow,
-        }
+        List { entries, flow: style == StructureStyle::Flow }
     }
 
     fn map(&mut self, path: &str, style: StructureStyle) -> Map {
@@ -351,11 +326,7 @@ impl<'e, 'p> Builder<'e, 'p> {
                     self.problems.error(
                         &at,
                         &key_path,
-                        format!(
-                            "{} is given twice, here and in {}",
-                            listed([key.as_str()]),
-                            first.at
-                        ),
+                        format!("{} is given twice, here and in {}", listed([key.as_str()]), first.at),
                         "keep one of the two",
                     );
                 }
@@ -363,10 +334,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             }
             entries.push(Entry { key, at, node });
         }
-        Map {
-            entries,
-            flow: style == StructureStyle::Flow,
-        }
+        Map { entries, flow: style == StructureStyle::Flow }
     }
 
     /// The key of an entry; `None` where it is no text.
@@ -404,11 +372,7 @@ impl<'e, 'p> Builder<'e, 'p> {
 
 /// The path of a key in the section at `path`.
 pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        shown(key)
-    } else {
-        format!("{path}.{}", shown(key))
-    }
+    if path.is_empty() { shown(key) } else { format!("{path}.{}", shown(key)) }
 }
 
 #[cfg(test)]
@@ -433,23 +397,14 @@ mod tests {
     fn nodes_know_place_path_and_quoting() {
         let (root, errors) = tree("ж: {b: 'x'}\nc:\n  - |\n    y\n  - z # no\n");
         assert_eq!(errors, Vec::<String>::new());
-        let Some(Value::Map(root)) = root.map(|root| root.value) else {
-            panic!("no map")
-        };
-        let Value::Map(inner) = &root.entries[0].node.value else {
-            panic!("no map")
-        };
+        let Some(Value::Map(root)) = root.map(|root| root.value) else { panic!("no map") };
+        let Value::Map(inner) = &root.entries[0].node.value else { panic!("no map") };
         let b = &inner.entries[0];
-        assert_eq!(
-            (&b.at, &b.node.at, b.node.path.as_str()),
-            (&at(1, 5), &at(1, 8), "ж.b")
-        );
+        assert_eq!((&b.at, &b.node.at, b.node.path.as_str()), (&at(1, 5), &at(1, 8), "ж.b"));
         assert!(
             matches!(&b.node.value, Value::Text(text) if text.style == Style::Quoted && text.text == "x")
         );
-        let Value::List(list) = &root.entries[1].node.value else {
-            panic!("no list")
-        };
+        let Value::List(list) = &root.entries[1].node.value else { panic!("no list") };
         assert_eq!(list.entries[1].path, "c[2]");
         assert!(matches!(&list.entries[0].value, Value::Text(text) if text.style == Style::Block));
         assert!(matches!(&list.entries[1].value, Value::Text(text) if text.comment == Some(at(5, 7))));
@@ -461,12 +416,8 @@ mod tests {
         assert_eq!(errors.len(), 2, "{errors:?}");
         assert!(errors[0].starts_with("f:2:5: error: a[1]: "), "{errors:?}");
         assert!(errors[1].starts_with("f:3:5: error: a[2]: "), "{errors:?}");
-        let Some(Value::Map(root)) = root.map(|root| root.value) else {
-            panic!("no map")
-        };
-        let Value::List(list) = &root.entries[0].node.value else {
-            panic!("no list")
-        };
+        let Some(Value::Map(root)) = root.map(|root| root.value) else { panic!("no map") };
+        let Value::List(list) = &root.entries[0].node.value else { panic!("no list") };
         assert!(matches!(&list.entries[0].value, Value::Text(text) if text.text == "@b 'c'"));
     }
 

@@ -64,12 +64,7 @@ impl Link {
         }
         match Connection::open(&server.rcon, server.password.expose(), server.timeouts).await {
             Ok(connection) => {
-                self.live = Some(Live {
-                    connection,
-                    since: Instant::now(),
-                    list: None,
-                    unreadable: false,
-                });
+                self.live = Some(Live { connection, since: Instant::now(), list: None, unreadable: false });
                 (self.retry_at, self.down) = (None, false);
                 if self.said.take().is_some() {
                     tracing::info!(server = %server.name, "the game server is back");
@@ -106,9 +101,7 @@ impl Link {
 
     /// Whether the server answered within the last second.
     pub(super) fn is_fresh(&self) -> bool {
-        self.live
-            .as_ref()
-            .is_some_and(|live| live.connection.answered_within(FRESH))
+        self.live.as_ref().is_some_and(|live| live.connection.answered_within(FRESH))
     }
 
     /// Sends the command of a step. The connection survives an answer, and silence where `silence_is_normal`.
@@ -182,11 +175,7 @@ impl Link {
         let outcome = self.command(command, limit, silence_is_normal).await;
         // An answered question alone makes up for earlier losses only on a connection that lasts: there are servers
         // that answer this and then break off at the step.
-        if self
-            .live
-            .as_ref()
-            .is_some_and(|live| live.since.elapsed() >= self.wait)
-        {
+        if self.live.as_ref().is_some_and(|live| live.since.elapsed() >= self.wait) {
             self.wait = Duration::ZERO;
         }
         match outcome {

@@ -43,28 +43,17 @@ impl Dispatch {
         for address in config.servers_by_address().keys() {
             let (inbox, events) = mpsc::unbounded_channel();
             inboxes.insert((*address).to_owned(), inbox);
-            let worker = Worker::new(
-                Arc::clone(config),
-                ledger.clone(),
-                board.clone(),
-                events,
-                shutdown.clone(),
-            );
+            let worker =
+                Worker::new(Arc::clone(config), ledger.clone(), board.clone(), events, shutdown.clone());
             tasks.spawn(worker.run());
         }
-        Dispatch {
-            config: Arc::clone(config),
-            inboxes: Arc::new(inboxes),
-        }
+        Dispatch { config: Arc::clone(config), inboxes: Arc::new(inboxes) }
     }
 
     /// Has the game server's worker look at a grant, publish how it stands, and go on with it. Gives `false` for a
     /// server that is not configured any more: it has no worker, and the grant waits.
     pub fn look_at(&self, event: &EventKey, server: &ServerRef) -> bool {
-        let inbox = self
-            .config
-            .server(server)
-            .and_then(|server| self.inboxes.get(&server.rcon));
+        let inbox = self.config.server(server).and_then(|server| self.inboxes.get(&server.rcon));
         if let Some(inbox) = inbox {
             // A worker that has ended is one that is shutting down: the ledger has the grant.
             drop(inbox.send(event.clone()));

@@ -20,10 +20,9 @@ pub(super) fn fact(
         Some(Outcome::NotSent | Outcome::LoginExpired) => AwardFact::NotSent,
         Some(Outcome::TooLong) => rejected(award, server, "a command is longer than a game server reads", ""),
         Some(Outcome::Silent) => no_outcome(format!("{} did not answer in time", server.name)),
-        Some(Outcome::Broken(broken)) => no_outcome(format!(
-            "the connection to {} broke before the answer: {broken}",
-            server.name
-        )),
+        Some(Outcome::Broken(broken)) => {
+            no_outcome(format!("the connection to {} broke before the answer: {broken}", server.name))
+        }
         Some(Outcome::Reply(reply)) => match reply::read(&reply, &step.command, player, &server.replies) {
             Meaning::Done | Meaning::Unrecognised => AwardFact::Ran { reply },
             Meaning::Offline => AwardFact::Offline,
@@ -38,8 +37,5 @@ fn rejected(award: &Award, server: &GameServer, why: &str, reply: &str) -> Award
         "{} refused the reward {}: {why}. Try the command by hand, correct it in rewards.yaml, restart Votive and deliver again.",
         server.name, award.reward
     );
-    AwardFact::Rejected {
-        reason,
-        reply: reply.to_owned(),
-    }
+    AwardFact::Rejected { reason, reply: reply.to_owned() }
 }

@@ -22,8 +22,7 @@ impl Pace {
             self.sent.pop_front();
         }
         let over = self.sent.len().checked_sub(per_second.max(1) as usize);
-        over.and_then(|over| self.sent.get(over))
-            .map_or(now, |&at| at + SECOND)
+        over.and_then(|over| self.sent.get(over)).map_or(now, |&at| at + SECOND)
     }
 
     /// Counts a command.

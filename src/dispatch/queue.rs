@@ -116,18 +116,12 @@ impl Queue {
 
     /// Whether the player was away when last looked for.
     pub(super) fn is_away(&self, player: &PlayerName) -> bool {
-        self.players
-            .get(&player.key())
-            .is_some_and(|waiting| waiting.away)
+        self.players.get(&player.key()).is_some_and(|waiting| waiting.away)
     }
 
     /// When the youngest job came that waits for a player who is away.
     pub(super) fn youngest_wait(&self) -> Option<Instant> {
-        self.players
-            .values()
-            .filter(|waiting| waiting.away)
-            .filter_map(|waiting| waiting.since)
-            .max()
+        self.players.values().filter(|waiting| waiting.away).filter_map(|waiting| waiting.since).max()
     }
 
     /// Changes what waits for a player, and keeps `turns` true.
@@ -150,11 +144,7 @@ impl Waiting {
     /// The player is away; the first job, if that is news.
     fn leaves(&mut self) -> Option<Job> {
         self.away = true;
-        if std::mem::replace(&mut self.told, true) {
-            None
-        } else {
-            self.jobs.values().next().cloned()
-        }
+        if std::mem::replace(&mut self.told, true) { None } else { self.jobs.values().next().cloned() }
     }
 }
 
@@ -168,11 +158,7 @@ mod tests {
 
     fn job(order: u64, player: &str, needs_player: bool) -> Job {
         Job {
-            place: Place {
-                order,
-                event: EventKey::new("server.vote", &format!("e-{order}")),
-                award: 0,
-            },
+            place: Place { order, event: EventKey::new("server.vote", &format!("e-{order}")), award: 0 },
             player: PlayerName::parse(player, None).unwrap(),
             needs_player,
         }
@@ -205,12 +191,8 @@ mod tests {
 
     #[test]
     fn what_needs_nobody_goes_first_then_plans_in_order_whatever_order_they_came_in() {
-        let mut queue = queue(&[
-            (3, "Alex", true),
-            (4, "Steve", false),
-            (1, "Steve", true),
-            (2, "Steve", true),
-        ]);
+        let mut queue =
+            queue(&[(3, "Alex", true), (4, "Steve", false), (1, "Steve", true), (2, "Steve", true)]);
         assert_eq!(orders(&mut queue), [4, 1, 2, 3]);
     }
 

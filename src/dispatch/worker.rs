@@ -140,16 +140,8 @@ impl Worker {
 
     fn line_up(&mut self, event: &EventKey, plan: &Plan, index: usize, award: &Award) {
         if let (AwardState::Planned, Some(step)) = (&award.state, award.next_step()) {
-            let place = Place {
-                order: plan.order,
-                event: event.clone(),
-                award: index,
-            };
-            let job = Job {
-                place,
-                player: plan.player.clone(),
-                needs_player: step.needs_player,
-            };
+            let place = Place { order: plan.order, event: event.clone(), award: index };
+            let job = Job { place, player: plan.player.clone(), needs_player: step.needs_player };
             self.queue.push(job, Instant::now());
         }
     }
@@ -187,9 +179,7 @@ impl Worker {
         }
         self.listed = Some(Instant::now());
         let online = self.link.list(server).await?;
-        let presence = online
-            .as_ref()
-            .map_or(Presence::Unknown, |online| online.of(&job.player));
+        let presence = online.as_ref().map_or(Presence::Unknown, |online| online.of(&job.player));
         let mut awaited = online.map_or_else(Vec::new, |online| self.queue.seen(&online));
         let there = match presence {
             _ if !job.needs_player => true,
@@ -252,9 +242,7 @@ impl Worker {
                 award.state == AwardState::Planned && award.next_step().is_some_and(|step| !step.needs_player)
             });
             if more && ready {
-                let (grant, _) = grant
-                    .apply(Fact::Award(index, AwardFact::Intent), now)
-                    .map_err(drop)?;
+                let (grant, _) = grant.apply(Fact::Award(index, AwardFact::Intent), now).map_err(drop)?;
                 return Ok((grant, ()));
             }
             Ok((grant, ()))
@@ -269,11 +257,7 @@ impl Worker {
     /// Sends a step whose intent is durable. A shutdown gives the game a last while to answer.
     async fn send(&mut self, step: &Step, server: &GameServer) -> Option<Outcome> {
         let limit = server.timeouts.command;
-        let limit = if step.optional {
-            limit.min(OPTIONAL_SILENCE)
-        } else {
-            limit
-        };
+        let limit = if step.optional { limit.min(OPTIONAL_SILENCE) } else { limit };
         self.pace.sent(Instant::now());
         let shutdown = self.shutdown.clone();
         let drained = async {
@@ -308,9 +292,7 @@ impl Worker {
                 Wait::Turn
             }
         };
-        let server = grant
-            .plan()
-            .and_then(|plan| self.config.server(&plan.vote.server));
+        let server = grant.plan().and_then(|plan| self.config.server(&plan.vote.server));
         let name = server.map_or("", |server| &server.name);
         self.board.publish(&grant.event, standing::of(grant, name, wait));
     }
@@ -318,9 +300,5 @@ impl Worker {
 
 /// The award, if the intent of its next step is recorded.
 fn sending(grant: &Grant, index: usize) -> Option<&Award> {
-    grant
-        .plan()?
-        .awards
-        .get(index)
-        .filter(|award| award.state == AwardState::Sending)
+    grant.plan()?.awards.get(index).filter(|award| award.state == AwardState::Sending)
 }

@@ -28,10 +28,7 @@ pub struct EventKey {
 impl EventKey {
     /// The key of an event; the caller has checked the id with [`is_event_id`].
     pub fn new(event_type: &str, event_id: &str) -> Self {
-        EventKey {
-            event_type: event_type.to_owned(),
-            event_id: event_id.to_owned(),
-        }
+        EventKey { event_type: event_type.to_owned(), event_id: event_id.to_owned() }
     }
 }
 
@@ -106,9 +103,7 @@ impl Envelope {
     /// # Errors
     /// The name of the field that is missing or of the wrong type.
     pub fn delivery(&self) -> Result<Delivery, BadField> {
-        let event_type = self
-            .text("event_type")
-            .ok_or(BadField("event_type", "a string"))?;
+        let event_type = self.text("event_type").ok_or(BadField("event_type", "a string"))?;
         let is_test = match self.fields.get("is_test") {
             Some(Scalar::Bare(text)) if text == "true" => true,
             Some(Scalar::Bare(text)) if text == "false" => false,
@@ -122,10 +117,7 @@ impl Envelope {
             }
             _ => return Err(BadField("event_id", "a string of letters, digits and dashes")),
         };
-        Ok(Delivery {
-            key: EventKey::new(event_type, event_id),
-            is_test,
-        })
+        Ok(Delivery { key: EventKey::new(event_type, event_id), is_test })
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -197,10 +189,7 @@ mod tests {
     #[test]
     fn numbers_are_signed_as_they_stand() {
         let body = r#"{"b": 1e3, "a": 0.10, "c": -0, "signature": "x", "d": 12345678901234567890123}"#;
-        assert_eq!(
-            message(body).unwrap(),
-            "a=0.10&b=1e3&c=-0&d=12345678901234567890123"
-        );
+        assert_eq!(message(body).unwrap(), "a=0.10&b=1e3&c=-0&d=12345678901234567890123");
     }
 
     #[test]
@@ -230,12 +219,7 @@ mod tests {
             b"\xef\xbb\xbf{\"a\": 1}",
         ];
         for body in bodies {
-            assert_eq!(
-                Envelope::parse(body),
-                Err(Malformed),
-                "{}",
-                String::from_utf8_lossy(body)
-            );
+            assert_eq!(Envelope::parse(body), Err(Malformed), "{}", String::from_utf8_lossy(body));
         }
     }
 
@@ -246,27 +230,15 @@ mod tests {
     #[test]
     fn types_are_checked_because_the_signature_does_not_cover_them() {
         let good = delivery(r#"{"event_type":"server.vote","event_id":"a-1","is_test":false}"#).unwrap();
-        assert_eq!(
-            good,
-            Delivery {
-                key: EventKey::new("server.vote", "a-1"),
-                is_test: false
-            }
-        );
+        assert_eq!(good, Delivery { key: EventKey::new("server.vote", "a-1"), is_test: false });
         for (body, field) in [
             (r#"{"event_type":1,"event_id":"a","is_test":false}"#, "event_type"),
             (r#"{"event_id":"a","is_test":false}"#, "event_type"),
-            (
-                r#"{"event_type":"x","event_id":"a","is_test":"false"}"#,
-                "is_test",
-            ),
+            (r#"{"event_type":"x","event_id":"a","is_test":"false"}"#, "is_test"),
             (r#"{"event_type":"x","event_id":"a"}"#, "is_test"),
             (r#"{"event_type":"x","event_id":9,"is_test":false}"#, "event_id"),
             (r#"{"event_type":"x","event_id":"","is_test":false}"#, "event_id"),
-            (
-                r#"{"event_type":"x","event_id":"a/../b","is_test":false}"#,
-                "event_id",
-            ),
+            (r#"{"event_type":"x","event_id":"a/../b","is_test":false}"#, "event_id"),
             (r#"{"event_type":"x","event_id":true,"is_test":true}"#, "event_id"),
             (r#"{"event_type":"x","event_id":9.5,"is_test":true}"#, "event_id"),
             (r#"{"event_type":"x","is_test":true}"#, "event_id"),

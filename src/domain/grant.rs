@@ -235,14 +235,7 @@ pub struct Illegal {
 impl Grant {
     /// A grant for an event that has just arrived.
     pub fn received(event: EventKey, now: Timestamp) -> Self {
-        Grant {
-            event,
-            received_at: now,
-            stage: Stage::Received {
-                attempts: 0,
-                elapsed: 0,
-            },
-        }
+        Grant { event, received_at: now, stage: Stage::Received { attempts: 0, elapsed: 0 } }
     }
 
     /// The grant after `fact`, and what follows from it.
@@ -260,13 +253,9 @@ impl Grant {
             (
                 Stage::Received { attempts, elapsed },
                 Fact::FetchFailed { seconds } | Fact::NotFound { seconds },
-            ) => (
-                Stage::Received {
-                    attempts: attempts + 1,
-                    elapsed: elapsed + seconds,
-                },
-                vec![Action::Fetch],
-            ),
+            ) => {
+                (Stage::Received { attempts: attempts + 1, elapsed: elapsed + seconds }, vec![Action::Fetch])
+            }
             (Stage::Received { .. }, Fact::Mismatch { reason }) => {
                 (Stage::Refused { reason, vote: None }, vec![])
             }
@@ -311,13 +300,7 @@ impl Grant {
             }
             (stage, fact) => return Err(illegal(format!("{fact:?}"), stage.name())),
         };
-        Ok((
-            Grant {
-                stage,
-                ..self.clone()
-            },
-            actions,
-        ))
+        Ok((Grant { stage, ..self.clone() }, actions))
     }
 
     /// The plan, once there is one.
@@ -334,10 +317,7 @@ impl Grant {
             Stage::Received { .. } => true,
             Stage::Refused { .. } => false,
             Stage::Planned(plan) => plan.awards.iter().any(|award| {
-                matches!(
-                    award.state,
-                    AwardState::Planned | AwardState::Sending | AwardState::InDoubt { .. }
-                )
+                matches!(award.state, AwardState::Planned | AwardState::Sending | AwardState::InDoubt { .. })
             }),
         }
     }
@@ -352,13 +332,7 @@ fn planned(vote: Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -
             let actions = plan.awards.iter().enumerate().filter_map(waiting).collect();
             (Stage::Planned(Box::new(plan)), actions)
         }
-        Err(reason) => (
-            Stage::Refused {
-                reason,
-                vote: Some(vote),
-            },
-            vec![],
-        ),
+        Err(reason) => (Stage::Refused { reason, vote: Some(vote) }, vec![]),
     }
 }
 
@@ -412,37 +386,22 @@ impl Plan {
     fn render_rest(&mut self, index: usize, target: Option<Target<'_>>) -> Result<Vec<Step>, String> {
         let award = &self.awards[index];
         let name = award.reward.clone();
-        let finished: Vec<Step> = award
-            .steps
-            .iter()
-            .take_while(|step| step.finished.is_some())
-            .cloned()
-            .collect();
+        let finished: Vec<Step> =
+            award.steps.iter().take_while(|step| step.finished.is_some()).cloned().collect();
         let gone =
             || format!("The reward {name} is no longer among the rewards of this server in rewards.yaml.");
         let target = target.ok_or_else(gone)?;
-        let reward = target
-            .rewards
-            .iter()
-            .find(|reward| reward.name == name)
-            .ok_or_else(gone)?;
+        let reward = target.rewards.iter().find(|reward| reward.name == name).ok_or_else(gone)?;
         let steps = self.render(reward, target)?;
         let unchanged = finished.len() <= steps.len()
-            && finished
-                .iter()
-                .zip(&steps)
-                .all(|(old, new)| old.command == new.command);
+            && finished.iter().zip(&steps).all(|(old, new)| old.command == new.command);
         if !unchanged {
             return Err(format!(
                 "The first {} commands of the reward {name} have run already, and rewards.yaml has other commands in their place now. Put those back as they were, restart Votive and deliver again.",
                 finished.len()
             ));
         }
-        Ok(finished
-            .iter()
-            .cloned()
-            .chain(steps.into_iter().skip(finished.len()))
-            .collect())
+        Ok(finished.iter().cloned().chain(steps.into_iter().skip(finished.len())).collect())
     }
 }
 
@@ -481,14 +440,9 @@ impl Award {
             (S::Sending, F::Rejected { reason, .. }) if step.optional => {
                 return Ok(award.finish(Finish::PassedOver { reason }));
             }
-            (S::Sending, F::Rejected { reason, reply }) => S::Refused {
-                reason,
-                reply: Some(cut(&reply)),
-            },
+            (S::Sending, F::Rejected { reason, reply }) => S::Refused { reason, reply: Some(cut(&reply)) },
             (S::Sending, F::Offline) if step.optional && !step.needs_player => {
-                return Ok(award.finish(Finish::PassedOver {
-                    reason: "the player is not online".to_owned(),
-                }));
+                return Ok(award.finish(Finish::PassedOver { reason: "the player is not online".to_owned() }));
             }
             (S::Sending, F::Offline) if award.offline_replies + 1 >= MOST_OFFLINE_REPLIES => S::Refused {
                 reason: format!(
@@ -544,10 +498,7 @@ impl AwardState {
 }
 
 fn illegal(fact: String, state: &str) -> Illegal {
-    Illegal {
-        fact,
-        state: state.to_owned(),
-    }
+    Illegal { fact, state: state.to_owned() }
 }
 
 fn cut(reply: &str) -> String {

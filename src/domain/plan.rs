@@ -83,10 +83,7 @@ impl Plan {
     /// # Errors
     /// Why a command cannot be sent, in words for the owner.
     pub(super) fn render(&mut self, reward: &Reward, target: Target<'_>) -> Result<Vec<Step>, String> {
-        let values = Values {
-            player: self.player.as_str(),
-            server: target.name,
-        };
+        let values = Values { player: self.player.as_str(), server: target.name };
         let mut commands: Vec<_> = reward.commands.iter().collect();
         commands.sort_by_key(|command| command.require_online);
         let mut steps = Vec::new();

@@ -76,11 +76,7 @@ impl fmt::Display for PlayerName {
 fn join_single_spaces(gamertag: &str) -> String {
     let chars: Vec<char> = gamertag.chars().collect();
     let between_words = |i: usize| i > 0 && i + 1 < chars.len() && chars[i - 1] != ' ' && chars[i + 1] != ' ';
-    chars
-        .iter()
-        .enumerate()
-        .map(|(i, &c)| if c == ' ' && between_words(i) { '_' } else { c })
-        .collect()
+    chars.iter().enumerate().map(|(i, &c)| if c == ' ' && between_words(i) { '_' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -71,36 +71,19 @@ pub fn read_list(reply: &str, rules: &ReplyRules) -> Option<Online> {
     if let Some(pattern) = &rules.list {
         let captures = pattern.captures(&plain)?;
         let names = captures.get(1).map_or("", |group| group.as_str());
-        return Some(Online {
-            names: words(names),
-            complete: true,
-        });
+        return Some(Online { names: words(names), complete: true });
     }
     if texts::NOBODY.is_match(&plain) {
-        return Some(Online {
-            names: HashSet::new(),
-            complete: true,
-        });
+        return Some(Online { names: HashSet::new(), complete: true });
     }
     if let Some(captures) = texts::ESSENTIALS.captures(&plain) {
         // It shows nicknames, and hides who is vanished: absence proves nothing, even at 0.
-        return Some(Online {
-            names: words(&captures["names"]),
-            complete: false,
-        });
+        return Some(Online { names: words(&captures["names"]), complete: false });
     }
-    let captures = texts::VANILLA
-        .captures(&plain)
-        .or_else(|| texts::PLAYERS.captures(&plain))?;
-    let listed = captures["names"]
-        .split(',')
-        .filter(|entry| !entry.trim().is_empty())
-        .count();
+    let captures = texts::VANILLA.captures(&plain).or_else(|| texts::PLAYERS.captures(&plain))?;
+    let listed = captures["names"].split(',').filter(|entry| !entry.trim().is_empty()).count();
     let complete = captures["count"].parse() == Ok(listed);
-    Some(Online {
-        names: words(&captures["names"]),
-        complete,
-    })
+    Some(Online { names: words(&captures["names"]), complete })
 }
 
 /// Reads an answer to `execute if entity NAME`.
@@ -118,11 +101,7 @@ pub fn read_entity_test(reply: &str) -> Presence {
 /// Every word of a list of names, lower-cased: names stand among group names, AFK marks and team prefixes.
 fn words(names: &str) -> HashSet<String> {
     let apart = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '(' | ')' | '~' | ':');
-    names
-        .split(apart)
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect()
+    names.split(apart).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -170,18 +149,12 @@ mod tests {
         let list = "§6There are §c2§6 out of maximum §c20§6 players online.\n§6admin§r: [AFK]§4~Boss§r\n§6default§r: Steve§f";
         assert_eq!(ask(list, "Steve"), Some(Presence::Online));
         assert_eq!(ask(list, "Alex"), Some(Presence::Unknown));
-        assert_eq!(
-            ask("There are 0/1 out of maximum 20 players online.", "Alex"),
-            Some(Presence::Unknown)
-        );
+        assert_eq!(ask("There are 0/1 out of maximum 20 players online.", "Alex"), Some(Presence::Unknown));
     }
 
     #[test]
     fn a_count_that_the_names_do_not_bear_out_proves_nothing() {
-        assert_eq!(
-            ask("There are 3 of a max of 20 players online: Steve", "Alex"),
-            Some(Presence::Unknown)
-        );
+        assert_eq!(ask("There are 3 of a max of 20 players online: Steve", "Alex"), Some(Presence::Unknown));
     }
 
     #[test]
@@ -193,19 +166,11 @@ mod tests {
 
     #[test]
     fn the_owners_own_pattern() {
-        let rules = ReplyRules {
-            list: Some(Regex::new(r"^Online now \[(.*)\]").unwrap()),
-            ..ReplyRules::default()
-        };
+        let rules =
+            ReplyRules { list: Some(Regex::new(r"^Online now \[(.*)\]").unwrap()), ..ReplyRules::default() };
         let online = read_list("Online now [Steve;Alex Bob]", &rules).unwrap();
-        assert_eq!(
-            online.of(&PlayerName::parse("bob", None).unwrap()),
-            Presence::Online
-        );
-        assert_eq!(
-            online.of(&PlayerName::parse("Ann", None).unwrap()),
-            Presence::Offline
-        );
+        assert_eq!(online.of(&PlayerName::parse("bob", None).unwrap()), Presence::Online);
+        assert_eq!(online.of(&PlayerName::parse("Ann", None).unwrap()), Presence::Offline);
         assert_eq!(read_list("There are no players online.", &rules), None);
     }
 

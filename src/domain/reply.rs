@@ -194,14 +194,8 @@ mod tests {
             ("Gave 5 [Diamond] to [VIP] Steve", GIVE),
             ("Given [Diamond] * 5 to Steve", GIVE),
             ("§6Giving§c 5 §6of §cdiamond §6to §c~Nicky§6.", GIVE),
-            (
-                "Applied effect Speed to Steve",
-                "effect give Steve minecraft:speed 30",
-            ),
-            (
-                "Given Speed (ID 1) * 0 to Steve for 30 seconds",
-                "effect Steve speed 30",
-            ),
+            ("Applied effect Speed to Steve", "effect give Steve minecraft:speed 30"),
+            ("Given Speed (ID 1) * 0 to Steve for 30 seconds", "effect Steve speed 30"),
             ("Gave 10 experience points to Steve", "xp add Steve 10"),
             ("Given 10 experience to Steve", "xp 10 Steve"),
             ("Gave 1 [Diamond] to Alex", "give Alex diamond"),
@@ -213,11 +207,8 @@ mod tests {
 
     #[test]
     fn a_gift_to_somebody_else_proves_nothing() {
-        for reply in [
-            "Gave 5 [Diamond] to Alex",
-            "Gave 5 [Diamond] to Steven",
-            "Gave 5 [Diamond] to xSteve",
-        ] {
+        for reply in ["Gave 5 [Diamond] to Alex", "Gave 5 [Diamond] to Steven", "Gave 5 [Diamond] to xSteve"]
+        {
             assert!(matches!(steve(reply, GIVE), Meaning::InDoubt(_)), "{reply}");
         }
     }
@@ -271,48 +262,30 @@ mod tests {
 
     #[test]
     fn silence_is_normal_except_where_success_speaks() {
-        for command in [
-            "lp user Steve parent add vip",
-            "say hi",
-            "execute as Steve run give @s diamond",
-        ] {
+        for command in ["lp user Steve parent add vip", "say hi", "execute as Steve run give @s diamond"] {
             assert_eq!(steve("", command), Meaning::Done, "{command}");
             assert_eq!(steve("§r \n", command), Meaning::Done, "{command}");
         }
-        for command in [
-            GIVE,
-            "minecraft:give Steve diamond",
-            "effect give Steve speed",
-            "xp add Steve 3",
-        ] {
+        for command in [GIVE, "minecraft:give Steve diamond", "effect give Steve speed", "xp add Steve 3"] {
             assert!(matches!(steve("", command), Meaning::InDoubt(_)), "{command}");
         }
     }
 
     #[test]
     fn a_text_that_nobody_knows_counts_and_is_told_apart() {
-        assert_eq!(
-            steve("Crate key given!", "crate give Steve 1"),
-            Meaning::Unrecognised
-        );
+        assert_eq!(steve("Crate key given!", "crate give Steve 1"), Meaning::Unrecognised);
     }
 
     #[test]
     fn the_owners_rules_come_first_failure_before_offline_before_success() {
         let rule = |pattern: &str| vec![Regex::new(pattern).unwrap()];
         let player = PlayerName::parse("Steve", None).unwrap();
-        let mut rules = ReplyRules {
-            success: rule("^$"),
-            ..ReplyRules::default()
-        };
+        let mut rules = ReplyRules { success: rule("^$"), ..ReplyRules::default() };
         assert_eq!(read("", GIVE, &player, &rules), Meaning::Done);
         rules.offline = rule("^$");
         assert_eq!(read("", GIVE, &player, &rules), Meaning::Offline);
         rules.failure = rule("^$");
         assert!(matches!(read("", GIVE, &player, &rules), Meaning::Rejected(_)));
-        assert_eq!(
-            read("Gave 5 [Diamond] to Steve", GIVE, &player, &rules),
-            Meaning::Done
-        );
+        assert_eq!(read("Gave 5 [Diamond] to Steve", GIVE, &player, &rules), Meaning::Done);
     }
 }

@@ -34,15 +34,9 @@ mod tests {
         assert!(verify("token", "a=1", &good.to_uppercase()));
         assert!(!verify("other", "a=1", &good));
         assert!(!verify("token", "a=2", &good));
-        for bad in [
-            "",
-            "00",
-            &good[..62],
-            &good[..63],
-            &format!("{good}00"),
-            &format!(" {good}"),
-            &"g".repeat(64),
-        ] {
+        for bad in
+            ["", "00", &good[..62], &good[..63], &format!("{good}00"), &format!(" {good}"), &"g".repeat(64)]
+        {
             assert!(!verify("token", "a=1", bad), "{bad}");
         }
     }

@@ -25,10 +25,7 @@ impl Placeholder {
         [("player", Placeholder::Player), ("server", Placeholder::Server)];
 
     fn named(name: &str) -> Option<Placeholder> {
-        Self::ALL
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, placeholder)| *placeholder)
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, placeholder)| *placeholder)
     }
 }
 
@@ -148,10 +145,7 @@ pub enum Unsendable {
 mod tests {
     use super::*;
 
-    const VALUES: Values<'_> = Values {
-        player: "Steve",
-        server: "survival",
-    };
+    const VALUES: Values<'_> = Values { player: "Steve", server: "survival" };
 
     fn render(command: &str) -> String {
         let (template, findings) = Template::parse(command);
@@ -161,14 +155,8 @@ mod tests {
 
     #[test]
     fn placeholders_and_their_alias() {
-        assert_eq!(
-            render("give {player} minecraft:diamond 3"),
-            "give Steve minecraft:diamond 3"
-        );
-        assert_eq!(
-            render("say %player% voted for {server}"),
-            "say Steve voted for survival"
-        );
+        assert_eq!(render("give {player} minecraft:diamond 3"), "give Steve minecraft:diamond 3");
+        assert_eq!(render("say %player% voted for {server}"), "say Steve voted for survival");
         assert_eq!(render("{player}{player}"), "SteveSteve");
     }
 
@@ -186,10 +174,7 @@ mod tests {
         ] {
             assert_eq!(render(text), text);
         }
-        assert_eq!(
-            render(r#"tellraw {player} {"text":"{server}"}"#),
-            r#"tellraw Steve {"text":"survival"}"#
-        );
+        assert_eq!(render(r#"tellraw {player} {"text":"{server}"}"#), r#"tellraw Steve {"text":"survival"}"#);
         assert_eq!(render("{a:{player}}"), "{a:Steve}");
     }
 
@@ -205,11 +190,7 @@ mod tests {
         let unknown = |name: &str| Finding::UnknownPlaceholder(name.to_owned());
         assert_eq!(
             findings,
-            [
-                unknown("nick"),
-                unknown("votes_x"),
-                Finding::PercentWord("%vault_eco%".to_owned())
-            ]
+            [unknown("nick"), unknown("votes_x"), Finding::PercentWord("%vault_eco%".to_owned())]
         );
     }
 

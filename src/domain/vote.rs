@@ -83,36 +83,24 @@ pub fn read(body: &[u8], event: &EventKey) -> Result<Vote, NotAVote> {
     let answer: Answer =
         serde_json::from_slice(body).map_err(|_| NotAVote::Nonsense("it is not the JSON we know"))?;
     let response = answer.response.ok_or(NotAVote::Nonsense("it has no response"))?;
-    let nickname = response
-        .nickname
-        .as_str()
-        .ok_or(NotAVote::Nonsense("it has no nickname"))?;
+    let nickname = response.nickname.as_str().ok_or(NotAVote::Nonsense("it has no nickname"))?;
     let server_id = whole_number(&response.server["id"]).ok_or(NotAVote::Nonsense("it has no server id"))?;
 
     if !response.id.is_null() && response.id.as_str() != Some(&event.event_id) {
-        return Err(NotAVote::Mismatch(
-            "the API answered with another vote than the one that was asked for",
-        ));
+        return Err(NotAVote::Mismatch("the API answered with another vote than the one that was asked for"));
     }
     let entity_type = event.event_type.strip_suffix(".vote");
     if !response.entity_type.is_null() && response.entity_type.as_str() != entity_type {
-        return Err(NotAVote::Mismatch(
-            "the API says that this vote is not for a server",
-        ));
+        return Err(NotAVote::Mismatch("the API says that this vote is not for a server"));
     }
     if !response.entity_id.is_null() && whole_number(&response.entity_id) != Some(server_id) {
-        return Err(NotAVote::Mismatch(
-            "the API names two different servers for this vote",
-        ));
+        return Err(NotAVote::Mismatch("the API names two different servers for this vote"));
     }
     Ok(Vote {
         nickname: nickname.to_owned(),
         server: ServerRef::Id(server_id),
         user_id: whole_number(&response.user["id"]),
-        created_at: response
-            .created_at
-            .as_i64()
-            .and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        created_at: response.created_at.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok()),
     })
 }
 
@@ -137,10 +125,7 @@ mod tests {
     fn read_with(name: &str, value: &str) -> Result<Vote, NotAVote> {
         let mut answer: Value = serde_json::from_str(SAMPLE).unwrap();
         answer["response"][name] = serde_json::from_str(value).unwrap();
-        read(
-            answer.to_string().as_bytes(),
-            &EventKey::new("server.vote", "e-1"),
-        )
+        read(answer.to_string().as_bytes(), &EventKey::new("server.vote", "e-1"))
     }
 
     #[test]
@@ -181,19 +166,9 @@ mod tests {
             ("server", r#"{"id": ""}"#),
             ("server", r#"{"id": "+1"}"#),
         ] {
-            assert!(
-                matches!(read_with(name, value), Err(NotAVote::Nonsense(_))),
-                "{name} = {value}"
-            );
+            assert!(matches!(read_with(name, value), Err(NotAVote::Nonsense(_))), "{name} = {value}");
         }
-        for body in [
-            "",
-            "{}",
-            r#"{"response": null}"#,
-            r#"{"response": []}"#,
-            "[]",
-            "nonsense",
-        ] {
+        for body in ["", "{}", r#"{"response": null}"#, r#"{"response": []}"#, "[]", "nonsense"] {
             let read = read(body.as_bytes(), &EventKey::new("server.vote", "e-1"));
             assert!(matches!(read, Err(NotAVote::Nonsense(_))), "{body}");
         }
@@ -208,10 +183,7 @@ mod tests {
             ("entity_type", "3"),
             ("entity_id", "2"),
         ] {
-            assert!(
-                matches!(read_with(name, value), Err(NotAVote::Mismatch(_))),
-                "{name} = {value}"
-            );
+            assert!(matches!(read_with(name, value), Err(NotAVote::Mismatch(_))), "{name} = {value}");
         }
     }
 }

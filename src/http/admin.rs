@@ -77,18 +77,11 @@ async fn test_vote(
 ) -> Result<String, (StatusCode, String)> {
     let Some(server) = config.servers.iter().find(|server| server.name == vote.server) else {
         let names: Vec<&str> = config.servers.iter().map(|server| server.name.as_str()).collect();
-        let text = format!(
-            "rewards.yaml has no server of that name; it has: {}.",
-            names.join(", ")
-        );
+        let text = format!("rewards.yaml has no server of that name; it has: {}.", names.join(", "));
         return Err((StatusCode::NOT_FOUND, text));
     };
-    PlayerName::parse(&vote.player, config.players.bedrock_prefix).map_err(|why| {
-        (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("That is no player's name: {why}."),
-        )
-    })?;
+    PlayerName::parse(&vote.player, config.players.bedrock_prefix)
+        .map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, format!("That is no player's name: {why}.")))?;
     let (event, standing) = intake
         .test_vote(&vote.player, &server.name, Instant::now() + PATIENCE)
         .await

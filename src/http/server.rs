@@ -100,9 +100,7 @@ where
                 let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
                 tokio::spawn(async move {
                     // A client that breaks off, stalls or talks nonsense is its own problem.
-                    connection
-                        .await
-                        .unwrap_or_else(|error| tracing::debug!("a connection ended: {error}"));
+                    connection.await.unwrap_or_else(|error| tracing::debug!("a connection ended: {error}"));
                     drop(permit);
                 });
             }
@@ -147,18 +145,11 @@ pub async fn read_body(body: Incoming) -> Result<Bytes, NoBody> {
 
 /// An answer of one plain sentence; 204 has none.
 pub fn sentence(status: StatusCode, text: impl Into<String>) -> Answer {
-    let text = if status == StatusCode::NO_CONTENT {
-        String::new()
-    } else {
-        text.into() + "\n"
-    };
+    let text = if status == StatusCode::NO_CONTENT { String::new() } else { text.into() + "\n" };
     let mut answer = Response::new(Full::new(Bytes::from(text)));
     *answer.status_mut() = status;
     if status != StatusCode::NO_CONTENT {
-        answer.headers_mut().insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; charset=utf-8"),
-        );
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     }
     answer
 }
@@ -170,14 +161,11 @@ pub fn without_body(why: NoBody) -> Answer {
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is larger than 16 KiB; this is not a delivery of GAMEMONITORING.",
         ),
-        NoBody::TooSlow => sentence(
-            StatusCode::REQUEST_TIMEOUT,
-            "The body did not arrive in time; deliver again.",
-        ),
+        NoBody::TooSlow => {
+            sentence(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time; deliver again.")
+        }
         NoBody::Broken => sentence(StatusCode::BAD_REQUEST, "The body broke off; deliver again."),
     };
-    answer
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }

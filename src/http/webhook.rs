@@ -76,27 +76,18 @@ fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)
     let message = envelope.message();
     let good = envelope.signature().is_some_and(|signature| {
         let tokens = &config.gamemonitoring.signing_tokens;
-        tokens
-            .iter()
-            .any(|token| signature::verify(token.expose(), &message, signature))
+        tokens.iter().any(|token| signature::verify(token.expose(), &message, signature))
     });
     if !good {
         let why = "The signature is wrong or missing. Compare Votive's signing token with the one in the project's settings.";
         return Err((StatusCode::UNAUTHORIZED, why.to_owned()));
     }
-    envelope
-        .delivery()
-        .map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
+    envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
 }
 
 fn wrong_method(allowed: &'static str) -> Answer {
-    let mut answer = sentence(
-        StatusCode::METHOD_NOT_ALLOWED,
-        format!("Only {allowed} is answered here."),
-    );
-    answer
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
+    let mut answer = sentence(StatusCode::METHOD_NOT_ALLOWED, format!("Only {allowed} is answered here."));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 

@@ -105,10 +105,7 @@ impl Ledger {
 
 /// A new ledger appears under its name only when it is complete and on the disk.
 fn create(path: &Path) -> Result<(), OpenError> {
-    let at = |error| OpenError::Io {
-        path: path.to_owned(),
-        error,
-    };
+    let at = |error| OpenError::Io { path: path.to_owned(), error };
     let unfinished = path.with_extension("redb.new");
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(at(error)),
@@ -124,12 +121,8 @@ fn create(path: &Path) -> Result<(), OpenError> {
     };
     fill().map_err(|error| unusable(path, error))?;
     drop(database);
-    File::open(&unfinished)
-        .and_then(|file| file.sync_all())
-        .map_err(at)?;
-    fs::rename(&unfinished, path)
-        .and_then(|()| sync_directory(path))
-        .map_err(at)
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(at)?;
+    fs::rename(&unfinished, path).and_then(|()| sync_directory(path)).map_err(at)
 }
 
 fn open_file(path: &Path) -> Result<Database, OpenError> {
@@ -149,18 +142,14 @@ fn unusable(path: &Path, error: redb::Error) -> OpenError {
     match error {
         redb::Error::DatabaseAlreadyOpen => OpenError::InUse(path),
         redb::Error::Io(error) if error.kind() != ErrorKind::InvalidData => OpenError::Io { path, error },
-        other => OpenError::Damaged {
-            path,
-            why: other.to_string(),
-        },
+        other => OpenError::Damaged { path, why: other.to_string() },
     }
 }
 
 fn read_identity(database: &Database) -> Result<Identity, redb::Error> {
     let table = database.begin_read()?.open_table(META)?;
-    let bytes = table
-        .get(IDENTITY)?
-        .ok_or_else(|| redb::Error::Corrupted("it has no identity".to_owned()))?;
+    let bytes =
+        table.get(IDENTITY)?.ok_or_else(|| redb::Error::Corrupted("it has no identity".to_owned()))?;
     Ok(Identity::decode(bytes.value())?)
 }
 
@@ -176,15 +165,9 @@ fn read_marker(path: &Path) -> Result<Option<Identity>, OpenError> {
     match fs::read(path) {
         Ok(bytes) => Identity::decode(&bytes)
             .map(Some)
-            .map_err(|error| OpenError::Damaged {
-                path: path.to_owned(),
-                why: error.to_string(),
-            }),
+            .map_err(|error| OpenError::Damaged { path: path.to_owned(), why: error.to_string() }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(OpenError::Io {
-            path: path.to_owned(),
-            error,
-        }),
+        Err(error) => Err(OpenError::Io { path: path.to_owned(), error }),
     }
 }
 

@@ -55,11 +55,7 @@ impl Ledger {
         let failed = CancellationToken::new();
         let (requests, queue) = mpsc::channel(QUEUE);
         writer::start(Arc::clone(&database), queue, failed.clone())?;
-        Ok(Ledger {
-            database,
-            requests,
-            failed,
-        })
+        Ok(Ledger { database, requests, failed })
     }
 
     /// Waits until the ledger has failed. From then on every call fails, and a restart is the remedy.
@@ -118,12 +114,7 @@ impl Ledger {
     pub async fn put(&self, grant: &Grant, expected: Revision) -> Result<Revision, LedgerError> {
         let revision = expected.next();
         let bytes = record::encode(grant, revision).map_err(|error| self.fail(&error.to_string()))?;
-        let put = writer::Put {
-            key: record::key(&grant.event),
-            bytes,
-            expected,
-            open: grant.is_open(),
-        };
+        let put = writer::Put { key: record::key(&grant.event), bytes, expected, open: grant.is_open() };
         self.ask(|answer| writer::Request::Put(put, answer)).await?;
         Ok(revision)
     }
@@ -173,9 +164,7 @@ impl Ledger {
 
     fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, LedgerError> {
         if self.failed.is_cancelled() {
-            return Err(LedgerError::Failed(
-                "it failed before; Votive has to be restarted".into(),
-            ));
+            return Err(LedgerError::Failed("it failed before; Votive has to be restarted".into()));
         }
         read(&self.database).map_err(|error| self.fail(&error.to_string()))
     }

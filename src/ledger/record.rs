@@ -58,21 +58,14 @@ impl From<Unreadable> for redb::Error {
 
 /// The bytes of a grant.
 pub(super) fn encode(grant: &Grant, revision: Revision) -> Result<Vec<u8>, Unreadable> {
-    Ok(serde_json::to_vec(&Stored {
-        v: VERSION,
-        revision,
-        grant,
-    })?)
+    Ok(serde_json::to_vec(&Stored { v: VERSION, revision, grant })?)
 }
 
 /// The grant in these bytes.
 pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
     check_version(bytes)?;
     let stored: Stored<Grant> = serde_json::from_slice(bytes)?;
-    Ok(Record {
-        grant: stored.grant,
-        revision: stored.revision,
-    })
+    Ok(Record { grant: stored.grant, revision: stored.revision })
 }
 
 /// The revision in these bytes, without reading the rest.
@@ -113,18 +106,11 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn new() -> Self {
-        Identity {
-            v: VERSION,
-            id: format!("{:032x}", fastrand::u128(..)),
-            starts: 0,
-        }
+        Identity { v: VERSION, id: format!("{:032x}", fastrand::u128(..)), starts: 0 }
     }
 
     pub(super) fn started_again(&self) -> Self {
-        Identity {
-            starts: self.starts + 1,
-            ..self.clone()
-        }
+        Identity { starts: self.starts + 1, ..self.clone() }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, Unreadable> {

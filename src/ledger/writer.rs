@@ -42,23 +42,21 @@ pub(super) fn start(
     mut queue: mpsc::Receiver<Request>,
     failed: CancellationToken,
 ) -> std::io::Result<()> {
-    std::thread::Builder::new()
-        .name("ledger".to_owned())
-        .spawn(move || {
-            while let Some(first) = queue.blocking_recv() {
-                let mut batch = vec![first];
-                while batch.len() < BATCH
-                    && let Ok(next) = queue.try_recv()
-                {
-                    batch.push(next);
-                }
-                if let Err(error) = commit(&database, batch) {
-                    tracing::error!("the ledger cannot be written, Votive has to stop: {error}");
-                    failed.cancel();
-                    break;
-                }
+    std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
+        while let Some(first) = queue.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(next) = queue.try_recv()
+            {
+                batch.push(next);
             }
-        })?;
+            if let Err(error) = commit(&database, batch) {
+                tracing::error!("the ledger cannot be written, Votive has to stop: {error}");
+                failed.cancel();
+                break;
+            }
+        }
+    })?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 pub struct Api {
     client: Client,
     base: Url,
+    limit: Duration,
 }
 
 /// Why there is no vote. The texts name no address.
@@ -46,10 +47,12 @@ impl Api {
             .timeout(limit)
             .user_agent(concat!("votive/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Api {
-            client,
-            base: base.clone(),
-        })
+        Ok(Api { client, base: base.clone(), limit })
+    }
+
+    /// How long an answer may take.
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Asks for the vote of an event. The id was checked, so it is one segment of the path.
@@ -57,20 +60,13 @@ impl Api {
     /// # Errors
     /// [`FetchError`]; no reward may be issued then.
     pub async fn vote(&self, event: &EventKey) -> Result<Vote, FetchError> {
-        let url = format!(
-            "{}/votes/{}",
-            self.base.as_str().trim_end_matches('/'),
-            event.event_id
-        );
+        let url = format!("{}/votes/{}", self.base.as_str().trim_end_matches('/'), event.event_id);
         let response = self.client.get(url).send().await.map_err(temporary)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(FetchError::NotFound),
             status => {
-                return Err(FetchError::Temporary(format!(
-                    "the API answered {}",
-                    status.as_u16()
-                )));
+                return Err(FetchError::Temporary(format!("the API answered {}", status.as_u16())));
             }
         }
         let body = read_body(response).await?;
@@ -85,9 +81,7 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(temporary)? {
         if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(FetchError::Temporary(
-                "the API answered with more than 64 KiB".to_owned(),
-            ));
+            return Err(FetchError::Temporary("the API answered with more than 64 KiB".to_owned()));
         }
         body.extend_from_slice(&chunk);
     }

@@ -92,15 +92,9 @@ impl Connection {
             .map_err(ConnectError::Unreachable)?;
         // A command is one small write that shall leave at once.
         stream.set_nodelay(true).map_err(ConnectError::Unreachable)?;
-        let mut connection = Connection {
-            stream,
-            received: BytesMut::new(),
-            last_id: 0,
-            answered: Instant::now(),
-        };
-        timeout(timeouts.login, connection.log_in(password))
-            .await
-            .map_err(|_| ConnectError::TimedOut)??;
+        let mut connection =
+            Connection { stream, received: BytesMut::new(), last_id: 0, answered: Instant::now() };
+        timeout(timeouts.login, connection.log_in(password)).await.map_err(|_| ConnectError::TimedOut)??;
         Ok(connection)
     }
 

@@ -35,11 +35,7 @@ pub struct BadLength(pub i32);
 impl Frame {
     /// A frame with a text in it.
     pub fn new(id: i32, kind: i32, text: impl Into<Bytes>) -> Self {
-        Frame {
-            id,
-            kind,
-            payload: text.into(),
-        }
+        Frame { id, kind, payload: text.into() }
     }
 
     /// The frame as it goes over the wire, to be written at once: vanilla does not put split frames together.
@@ -74,11 +70,7 @@ impl Frame {
         let mut frame = received.split_to(body).freeze();
         let (id, kind) = (frame.get_i32_le(), frame.get_i32_le());
         frame.truncate(frame.len() - 2);
-        Ok(Some(Frame {
-            id,
-            kind,
-            payload: frame,
-        }))
+        Ok(Some(Frame { id, kind, payload: frame }))
     }
 }
 

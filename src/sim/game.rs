@@ -173,18 +173,12 @@ impl Game {
 
     fn run(&self, listener: TcpListener) {
         let stop = CancellationToken::new();
-        let run = Run {
-            connections: stop.child_token(),
-            stop,
-            tasks: TaskTracker::new(),
-        };
+        let run = Run { connections: stop.child_token(), stop, tasks: TaskTracker::new() };
         let (jobs, queue) = mpsc::unbounded_channel();
         let main_thread = main_thread(self.shared.clone(), queue);
-        run.tasks
-            .spawn(run.stop.clone().run_until_cancelled_owned(main_thread));
+        run.tasks.spawn(run.stop.clone().run_until_cancelled_owned(main_thread));
         let accept = accept(self.shared.clone(), listener, run.tasks.clone(), jobs);
-        run.tasks
-            .spawn(run.stop.clone().run_until_cancelled_owned(accept));
+        run.tasks.spawn(run.stop.clone().run_until_cancelled_owned(accept));
         self.shared.state().run = Some(run);
     }
 
@@ -248,11 +242,7 @@ impl Game {
     /// The experience that a player was given.
     pub fn experience(&self, name: &str) -> u64 {
         let state = self.shared.state();
-        state
-            .world
-            .players
-            .get(&name.to_lowercase())
-            .map_or(0, |player| player.experience)
+        state.world.players.get(&name.to_lowercase()).map_or(0, |player| player.experience)
     }
 
     /// Whether a player may do everything: nobody may, unless a command was smuggled in.
@@ -275,10 +265,7 @@ impl Game {
         let mut record = self.shared.record.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
         #[allow(clippy::expect_used)]
-        let record = record
-            .wait_for(condition)
-            .await
-            .expect("the record outlives its watchers");
+        let record = record.wait_for(condition).await.expect("the record outlives its watchers");
         record.clone()
     }
 

@@ -57,21 +57,12 @@ impl ApiAnswer {
 
     /// Any body with any status.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        ApiAnswer {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-            delay: Duration::ZERO,
-            end: End::Whole,
-        }
+        ApiAnswer { status, headers: Vec::new(), body: body.into(), delay: Duration::ZERO, end: End::Whole }
     }
 
     /// A redirect, which nobody should follow.
     pub fn redirect(location: &str) -> Self {
-        ApiAnswer {
-            headers: vec![format!("Location: {location}")],
-            ..Self::new(302, "")
-        }
+        ApiAnswer { headers: vec![format!("Location: {location}")], ..Self::new(302, "") }
     }
 
     /// The same answer, after a while.
@@ -239,10 +230,7 @@ impl Platform {
         let mut record = self.shared.record.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
         #[allow(clippy::expect_used)]
-        let record = record
-            .wait_for(condition)
-            .await
-            .expect("the record outlives its watchers");
+        let record = record.wait_for(condition).await.expect("the record outlives its watchers");
         record.clone()
     }
 }
@@ -270,9 +258,7 @@ async fn serve(shared: Arc<Shared>, mut socket: TcpStream) -> io::Result<()> {
     let line = head.lines().next().unwrap_or_default().to_owned();
     let answer = {
         let state = shared.state();
-        let id = line
-            .strip_prefix("GET /votes/")
-            .and_then(|rest| rest.strip_suffix(" HTTP/1.1"));
+        let id = line.strip_prefix("GET /votes/").and_then(|rest| rest.strip_suffix(" HTTP/1.1"));
         let known = id.and_then(|id| state.answers.get(id));
         let unknown = || ApiAnswer::new(404, r#"{"error": "not found"}"#);
         state.outage.clone().or(known.cloned()).unwrap_or_else(unknown)

@@ -28,10 +28,7 @@ fn here() -> PathBuf {
 
 fn set_up() -> Result<PathBuf, String> {
     let modules = Command::new("python3")
-        .args([
-            "-c",
-            "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))",
-        ])
+        .args(["-c", "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))"])
         .output();
     if !modules.is_ok_and(|output| output.status.success()) {
         return Err("there is no python3 (3.10 or later) with venv".to_owned());
@@ -40,10 +37,7 @@ fn set_up() -> Result<PathBuf, String> {
     let stderr = String::from_utf8_lossy(&stderr);
     if !status.success() {
         // pip's words for a registry that it cannot reach. Anything else is a mistake of ours.
-        assert!(
-            stderr.contains("connection broken by"),
-            "setup.sh failed:\n{stderr}"
-        );
+        assert!(stderr.contains("connection broken by"), "setup.sh failed:\n{stderr}");
         return Err("the package registry cannot be reached".to_owned());
     }
     Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python"))

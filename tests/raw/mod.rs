@@ -18,36 +18,27 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn connect(game: &Game) -> Raw {
-        Raw {
-            socket: TcpStream::connect(game.address()).await.unwrap(),
-            received: BytesMut::new(),
-            id: 100,
-        }
+        Raw { socket: TcpStream::connect(game.address()).await.unwrap(), received: BytesMut::new(), id: 100 }
     }
 
     /// Connected, and logged in with the usual password.
     pub(crate) async fn logged_in(game: &Game) -> Raw {
         let mut raw = Raw::connect(game).await;
         let answer = raw.login(&GameOptions::default().password).await;
-        assert_eq!(
-            (answer.id, answer.kind, &answer.payload[..]),
-            (raw.id, COMMAND, &b""[..])
-        );
+        assert_eq!((answer.id, answer.kind, &answer.payload[..]), (raw.id, COMMAND, &b""[..]));
         raw
     }
 
     pub(crate) async fn login(&mut self, password: &str) -> Frame {
         self.id += 1;
-        self.write(&Frame::new(self.id, LOGIN, password.to_owned()).encode())
-            .await;
+        self.write(&Frame::new(self.id, LOGIN, password.to_owned()).encode()).await;
         self.frame().await.expect("the login is answered")
     }
 
     /// Sends a command and gives its id.
     pub(crate) async fn send(&mut self, command: &str) -> i32 {
         self.id += 1;
-        self.write(&Frame::new(self.id, COMMAND, command.to_owned()).encode())
-            .await;
+        self.write(&Frame::new(self.id, COMMAND, command.to_owned()).encode()).await;
         self.id
     }
 

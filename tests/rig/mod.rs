@@ -45,19 +45,11 @@ impl Rig {
     /// The same, on a game server that speaks like some software.
     pub async fn with_style(style: Style) -> Rig {
         let platform = Platform::start(TOKEN).await.unwrap();
-        let game = Game::start(GameOptions {
-            password: PASSWORD.to_owned(),
-            style,
-            ..GameOptions::default()
-        })
-        .unwrap();
+        let game =
+            Game::start(GameOptions { password: PASSWORD.to_owned(), style, ..GameOptions::default() })
+                .unwrap();
         game.join("Steve");
-        let rig = Rig {
-            directory: TempDir::new().unwrap(),
-            platform,
-            game,
-            daemon: None,
-        };
+        let rig = Rig { directory: TempDir::new().unwrap(), platform, game, daemon: None };
         std::fs::create_dir(rig.path("secrets")).unwrap();
         for (name, secret) in [("token", TOKEN), ("password", PASSWORD)] {
             rig.write_secret(name, secret);
@@ -180,12 +172,8 @@ rewards:
     /// Runs a command of the binary beside the daemon.
     pub async fn votive(&self, args: &[&str]) -> Output {
         let mut command = Command::new(VOTIVE);
-        command
-            .args(args)
-            .args(["--config".as_ref(), self.path("rewards.yaml").as_os_str()]);
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-            .await
-            .unwrap()
+        command.args(args).args(["--config".as_ref(), self.path("rewards.yaml").as_os_str()]);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 }
 
@@ -211,11 +199,7 @@ impl Daemon {
                 lines.send_modify(|log: &mut Vec<String>| log.push(line));
             }
         });
-        Daemon {
-            child,
-            url: String::new(),
-            log,
-        }
+        Daemon { child, url: String::new(), log }
     }
 
     /// Waits for a line of the log that holds `text`.
@@ -234,9 +218,7 @@ impl Daemon {
     }
 
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status();
+        let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(status.unwrap().success());
     }
 
@@ -245,9 +227,7 @@ impl Daemon {
         let mut log = self.log.clone();
         // The channel closes with the process's stderr.
         let closed = async { while log.changed().await.is_ok() {} };
-        tokio::time::timeout(PATIENCE, closed)
-            .await
-            .expect("the daemon did not end");
+        tokio::time::timeout(PATIENCE, closed).await.expect("the daemon did not end");
         let status = self.child.wait().unwrap();
         (status, self.log())
     }

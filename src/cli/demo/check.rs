@@ -55,10 +55,7 @@ pub(super) fn each_once(server: &str, promised: &Promised, record: &Record) -> C
     };
     let commands = promised.commands.iter();
     Check {
-        claim: format!(
-            "{server} ran each of {} commands exactly once",
-            promised.commands.len()
-        ),
+        claim: format!("{server} ran each of {} commands exactly once", promised.commands.len()),
         against: commands
             .map(|command| (command, times(command)))
             .filter(|(_, times)| *times != 1)
@@ -72,10 +69,7 @@ pub(super) fn nothing_else(server: &str, promised: &Promised, record: &Record) -
     let ran = record.console.iter().map(|executed| &executed.command);
     let (questions, acts): (Vec<_>, Vec<_>) = ran.partition(|command| is_question(command));
     Check {
-        claim: format!(
-            "{server} ran nothing else; {} times it was asked who is online",
-            questions.len()
-        ),
+        claim: format!("{server} ran nothing else; {} times it was asked who is online", questions.len()),
         against: acts
             .into_iter()
             .filter(|command| !promised.commands.contains(command))
@@ -92,36 +86,24 @@ pub(super) fn belongings(server: &str, promised: &Promised, found: impl Fn(&str)
         (found != *promised).then(|| format!("{player} has {}, not {}", told(&found), told(promised)))
     });
     Check {
-        claim: format!(
-            "on {server}, {} have their rewards, no more and no less",
-            players.join(", ")
-        ),
+        claim: format!("on {server}, {} have their rewards, no more and no less", players.join(", ")),
         against: against.collect(),
     }
 }
 
 fn told(belongings: &Belongings) -> String {
-    let mut things: Vec<String> = (belongings.items.iter())
-        .map(|(item, count)| format!("{count} {item}"))
-        .collect();
+    let mut things: Vec<String> =
+        (belongings.items.iter()).map(|(item, count)| format!("{count} {item}")).collect();
     things.push(format!("{} experience", belongings.experience));
     things.join(" and ")
 }
 
 /// Every delivery was answered as promised.
 pub(super) fn answers(answers: &[Answer]) -> Check {
-    let against = answers
-        .iter()
-        .filter(|answer| answer.given != Some(answer.promised))
-        .map(|answer| {
-            let given = answer
-                .given
-                .map_or_else(|| "not at all".to_owned(), |status| status.to_string());
-            format!(
-                "{} was answered {given}, not {}",
-                answer.event_id, answer.promised
-            )
-        });
+    let against = answers.iter().filter(|answer| answer.given != Some(answer.promised)).map(|answer| {
+        let given = answer.given.map_or_else(|| "not at all".to_owned(), |status| status.to_string());
+        format!("{} was answered {given}, not {}", answer.event_id, answer.promised)
+    });
     Check {
         claim: format!("all {} deliveries were answered as they should be", answers.len()),
         against: against.collect(),
@@ -171,10 +153,7 @@ mod tests {
     const SAY: &str = "say Steve voted for survival. Thank you!";
 
     fn promised() -> Promised {
-        let diamonds = Belongings {
-            items: BTreeMap::from([("diamond".to_owned(), 3)]),
-            experience: 0,
-        };
+        let diamonds = Belongings { items: BTreeMap::from([("diamond".to_owned(), 3)]), experience: 0 };
         Promised {
             commands: vec![SAY.to_owned(), GIVE.to_owned()],
             belongings: BTreeMap::from([("Steve".to_owned(), diamonds)]),
@@ -188,10 +167,7 @@ mod tests {
             answered: true,
             connection: 1,
         });
-        Record {
-            console: console.collect(),
-            ..Record::default()
-        }
+        Record { console: console.collect(), ..Record::default() }
     }
 
     #[test]
@@ -200,10 +176,7 @@ mod tests {
         assert!(each_once("survival", &promised(), &record).holds());
         let check = nothing_else("survival", &promised(), &record);
         assert!(check.holds());
-        assert_eq!(
-            check.claim,
-            "survival ran nothing else; 2 times it was asked who is online"
-        );
+        assert_eq!(check.claim, "survival ran nothing else; 2 times it was asked who is online");
     }
 
     #[test]
@@ -220,12 +193,7 @@ mod tests {
 
     #[test]
     fn a_command_that_nobody_promised_is_found() {
-        for smuggled in [
-            "give @a minecraft:diamond 3",
-            "give steve minecraft:diamond 3",
-            "list uuids",
-            "",
-        ] {
+        for smuggled in ["give @a minecraft:diamond 3", "give steve minecraft:diamond 3", "list uuids", ""] {
             let check = nothing_else("survival", &promised(), &record(&[SAY, GIVE, smuggled]));
             assert_eq!(check.against, [format!("also ran: {smuggled}")]);
         }
@@ -233,40 +201,24 @@ mod tests {
 
     #[test]
     fn wrong_belongings_are_found() {
-        let six = Belongings {
-            items: BTreeMap::from([("diamond".to_owned(), 6)]),
-            experience: 0,
-        };
+        let six = Belongings { items: BTreeMap::from([("diamond".to_owned(), 6)]), experience: 0 };
         let three = promised().belongings["Steve"].clone();
         assert!(belongings("survival", &promised(), |_| three.clone()).holds());
         let check = belongings("survival", &promised(), |_| six.clone());
-        assert_eq!(
-            check.against,
-            ["Steve has 6 diamond and 0 experience, not 3 diamond and 0 experience"]
-        );
+        assert_eq!(check.against, ["Steve has 6 diamond and 0 experience, not 3 diamond and 0 experience"]);
         assert!(!belongings("survival", &promised(), |_| Belongings::default()).holds());
-        let richer = Belongings {
-            experience: 100,
-            ..three
-        };
+        let richer = Belongings { experience: 100, ..three };
         assert!(!belongings("survival", &promised(), |_| richer.clone()).holds());
     }
 
     #[test]
     fn a_wrong_answer_is_found_and_so_is_none() {
-        let answer = |given| Answer {
-            event_id: "vote-1".to_owned(),
-            promised: 401,
-            given,
-        };
+        let answer = |given| Answer { event_id: "vote-1".to_owned(), promised: 401, given };
         assert!(answers(&[answer(Some(401))]).holds());
         let check = answers(&[answer(Some(401)), answer(Some(204)), answer(None)]);
         assert_eq!(
             check.against,
-            [
-                "vote-1 was answered 204, not 401",
-                "vote-1 was answered not at all, not 401"
-            ]
+            ["vote-1 was answered 204, not 401", "vote-1 was answered not at all, not 401"]
         );
     }
 
@@ -281,11 +233,7 @@ mod tests {
         let check = questions(&votes, &asked(&["vote-1", "vote-1", "forged"]));
         assert_eq!(
             check.against,
-            [
-                "asked 2 times for vote-1",
-                "asked 0 times for vote-2",
-                "asked 1 times for something else"
-            ]
+            ["asked 2 times for vote-1", "asked 0 times for vote-2", "asked 1 times for something else"]
         );
     }
 
@@ -296,9 +244,6 @@ mod tests {
         bad.violations.push("two frames in one read".to_owned());
         bad.refusals = 2;
         let check = manners(&[("survival", &good), ("skyblock", &bad)]);
-        assert_eq!(
-            check.against,
-            ["skyblock: two frames in one read", "skyblock refused 2 logins"]
-        );
+        assert_eq!(check.against, ["skyblock: two frames in one read", "skyblock refused 2 logins"]);
     }
 }

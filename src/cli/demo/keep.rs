@@ -20,11 +20,7 @@ pub(super) fn invite(story: &Story) -> io::Result<()> {
     let delivery = |id| platform.delivery(SERVER_VOTE, id);
     for (status, what, delivery) in [
         (204, "Steve votes for survival", delivery("yours-1")),
-        (
-            204,
-            "the same again: nothing is issued twice",
-            delivery("yours-1"),
-        ),
+        (204, "the same again: nothing is issued twice", delivery("yours-1")),
         (204, "Kai votes for skyblock", delivery("yours-2")),
         (401, "a forged signature", delivery("yours-1").forged()),
         (204, "a test delivery", delivery("yours-3").test()),

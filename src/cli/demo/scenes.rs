@@ -90,22 +90,13 @@ pub(super) struct Server {
 impl Server {
     fn new(name: &'static str, id: u64, game: &Game, players: &[&str]) -> Self {
         players.iter().for_each(|player| game.join(player));
-        Server {
-            name,
-            id,
-            game: game.clone(),
-            promised: Promised::default(),
-            shown: 0,
-        }
+        Server { name, id, game: game.clone(), promised: Promised::default(), shown: 0 }
     }
 
     /// A player is to get what the shipped `rewards.yaml` gives for a vote for this server.
     fn promise(&mut self, player: &str, commands: [String; 2], item: (&str, u64), experience: u64) {
         self.promised.commands.extend(commands);
-        let belongings = Belongings {
-            items: BTreeMap::from([(item.0.to_owned(), item.1)]),
-            experience,
-        };
+        let belongings = Belongings { items: BTreeMap::from([(item.0.to_owned(), item.1)]), experience };
         self.promised.belongings.insert(player.to_owned(), belongings);
     }
 
@@ -123,9 +114,7 @@ impl Server {
     /// Shows what its console has received since the last time; whether there was anything.
     fn show(&mut self) -> io::Result<bool> {
         let console = self.game.console();
-        let new = console[self.shown..]
-            .iter()
-            .filter(|executed| !check::is_question(&executed.command));
+        let new = console[self.shown..].iter().filter(|executed| !check::is_question(&executed.command));
         let mut any = false;
         for executed in new {
             screen::console(self.name, executed)?;
@@ -145,10 +134,7 @@ impl Server {
     }
 
     fn belongings(&self, player: &str) -> Belongings {
-        Belongings {
-            items: self.game.inventory(player),
-            experience: self.game.experience(player),
-        }
+        Belongings { items: self.game.inventory(player), experience: self.game.experience(player) }
     }
 }
 
@@ -196,10 +182,7 @@ impl Story {
             Scene::Forged => {
                 // The API would confirm this vote, if it were asked.
                 self.platform.vote("vote-3", "Steve", self.survival.id);
-                screen::happens(
-                    "delivered",
-                    "vote-3: Steve for survival, signed with another token",
-                )?;
+                screen::happens("delivered", "vote-3: Steve for survival, signed with another token")?;
                 let forged = self.platform.delivery(SERVER_VOTE, "vote-3").forged();
                 self.deliver(&forged, 401).await
             }
@@ -252,15 +235,11 @@ impl Story {
             checks.push(check::nothing_else(name, promised, record));
         }
         for (server, _) in &servers {
-            checks.push(check::belongings(server.name, &server.promised, |player| {
-                server.belongings(player)
-            }));
+            checks.push(check::belongings(server.name, &server.promised, |player| server.belongings(player)));
         }
         checks.push(check::answers(&self.answers));
         checks.push(check::questions(&self.votes, &self.platform.record()));
-        checks.push(check::manners(
-            &servers.each_ref().map(|(server, record)| (server.name, record)),
-        ));
+        checks.push(check::manners(&servers.each_ref().map(|(server, record)| (server.name, record))));
         checks
     }
 
@@ -274,10 +253,7 @@ impl Story {
     }
 
     fn skyblock_vote(&mut self, id: &str, player: &str) -> io::Result<Delivery> {
-        let commands = [
-            format!("give {player} minecraft:emerald 5"),
-            format!("xp add {player} 100 points"),
-        ];
+        let commands = [format!("give {player} minecraft:emerald 5"), format!("xp add {player} 100 points")];
         self.skyblock.promise(player, commands, ("emerald", 5), 100);
         self.vote(id, player, &(self.skyblock.name, self.skyblock.id))
     }
@@ -298,20 +274,12 @@ impl Story {
     }
 
     fn answered(&mut self, answered: &Answered, promised: u16) -> io::Result<()> {
-        self.answers.push(Answer {
-            event_id: answered.event_id.clone(),
-            promised,
-            given: answered.status,
-        });
+        self.answers.push(Answer { event_id: answered.event_id.clone(), promised, given: answered.status });
         screen::answer(answered)
     }
 
     fn show_consoles(&mut self) -> io::Result<()> {
         let (survival, skyblock) = (self.survival.show()?, self.skyblock.show()?);
-        if survival || skyblock {
-            Ok(())
-        } else {
-            screen::quiet()
-        }
+        if survival || skyblock { Ok(()) } else { screen::quiet() }
     }
 }

@@ -51,9 +51,7 @@ pub(super) fn title(text: &str) -> io::Result<()> {
 
 /// A paragraph, indented like the lines below a heading.
 pub(super) fn paragraph(text: &str) -> io::Result<()> {
-    broken(text, WIDTH - 3)
-        .iter()
-        .try_for_each(|line| put(format_args!("   {line}")))
+    broken(text, WIDTH - 3).iter().try_for_each(|line| put(format_args!("   {line}")))
 }
 
 /// Something that happens outside Votive.
@@ -65,9 +63,7 @@ pub(super) fn happens(who: &str, what: &str) -> io::Result<()> {
 pub(super) fn console(server: &str, executed: &Executed) -> io::Result<()> {
     columns(server, CONSOLE, &format!("> {}", executed.command))?;
     let reply = executed.reply.lines().filter(|line| !line.is_empty());
-    reply
-        .into_iter()
-        .try_for_each(|line| columns("", DIM, &format!("  {line}")))
+    reply.into_iter().try_for_each(|line| columns("", DIM, &format!("  {line}")))
 }
 
 /// Neither console received anything.
@@ -88,9 +84,7 @@ pub(super) fn answer(answered: &Answered) -> io::Result<()> {
         _ => BAD,
     };
     columns("answered", style, &format!("{status} {name}"))?;
-    broken(answered.body.trim_end(), WIDTH - COLUMN)
-        .iter()
-        .try_for_each(|line| columns("", PLAIN, line))
+    broken(answered.body.trim_end(), WIDTH - COLUMN).iter().try_for_each(|line| columns("", PLAIN, line))
 }
 
 /// A line of the daemon's own log.
@@ -111,9 +105,7 @@ pub(super) fn check(check: &Check) -> io::Result<()> {
     };
     put(format_args!("   {style}{mark}{style:#}  {}", check.claim))?;
     let against = check.against.iter();
-    against
-        .into_iter()
-        .try_for_each(|line| put(format_args!("             {style}{line}{style:#}")))
+    against.into_iter().try_for_each(|line| put(format_args!("             {style}{line}{style:#}")))
 }
 
 /// `text` in lines of at most `width` characters, broken between words.

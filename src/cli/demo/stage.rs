@@ -48,37 +48,25 @@ impl Stage {
     pub(super) async fn set() -> anyhow::Result<Stage> {
         let no_port = "cannot open a port on 127.0.0.1";
         let game = |style| {
-            Game::start(GameOptions {
-                password: PASSWORD.to_owned(),
-                style,
-                ..GameOptions::default()
-            })
-            .context(no_port)
+            Game::start(GameOptions { password: PASSWORD.to_owned(), style, ..GameOptions::default() })
+                .context(no_port)
         };
         let platform = Platform::start(TOKEN).await.context(no_port)?;
         let (survival, skyblock) = (game(Style::Paper)?, game(Style::Modern)?);
         let daemon = Daemon::start(&platform, &survival, &skyblock).await?;
-        Ok(Stage {
-            platform,
-            survival,
-            skyblock,
-            daemon,
-        })
+        Ok(Stage { platform, survival, skyblock, daemon })
     }
 }
 
 impl Daemon {
     async fn start(platform: &Platform, survival: &Game, skyblock: &Game) -> anyhow::Result<Daemon> {
-        let directory = tempfile::Builder::new()
-            .prefix("votive-demo-")
-            .tempdir()
-            .with_context(|| {
-                let place = std::env::temp_dir();
-                format!(
-                    "cannot make a directory in {}; set TMPDIR to one that can be written to",
-                    place.display()
-                )
-            })?;
+        let directory = tempfile::Builder::new().prefix("votive-demo-").tempdir().with_context(|| {
+            let place = std::env::temp_dir();
+            format!(
+                "cannot make a directory in {}; set TMPDIR to one that can be written to",
+                place.display()
+            )
+        })?;
         let root = directory.path();
         write_files(root).with_context(|| format!("cannot write to {}", root.display()))?;
         // What differs from the shipped file, set as an owner would set it; the environment of this process is not
@@ -103,12 +91,7 @@ impl Daemon {
         let shutdown = CancellationToken::new();
         let socket = daemon::socket_path(&config.state_dir, None);
         let task = tokio::spawn(daemon::run(config, listener, socket, shutdown.clone()));
-        Ok(Daemon {
-            webhook,
-            shutdown,
-            task,
-            _directory: directory,
-        })
+        Ok(Daemon { webhook, shutdown, task, _directory: directory })
     }
 
     /// Waits for the daemon to end by itself, which it should not, and says why it did. Not to be called again then.
@@ -138,16 +121,10 @@ fn write_files(root: &Path) -> io::Result<()> {
     fs::write(root.join("rewards.yaml"), SHIPPED)?;
     let secrets = root.join("secrets");
     fs::create_dir(&secrets)?;
-    for (name, secret) in [
-        ("signing_token", TOKEN),
-        ("survival.rcon", PASSWORD),
-        ("skyblock.rcon", PASSWORD),
-    ] {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(secrets.join(name))?;
+    for (name, secret) in [("signing_token", TOKEN), ("survival.rcon", PASSWORD), ("skyblock.rcon", PASSWORD)]
+    {
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(secrets.join(name))?;
         writeln!(file, "{secret}")?;
     }
     Ok(())

@@ -36,11 +36,7 @@ fn dispatch(world: &mut World, mut reader: Reader<'_>, executor: Option<&str>) -
         Some(own) if world.style.takes_prefix() => own,
         _ => word,
     };
-    let mut act = Act {
-        world,
-        reader,
-        executor,
-    };
+    let mut act = Act { world, reader, executor };
     match word {
         "give" => act.give(),
         "xp" | "experience" => act.xp(),
@@ -62,11 +58,7 @@ fn dispatch(world: &mut World, mut reader: Reader<'_>, executor: Option<&str>) -
 
 /// What is left of an `execute`, for one executor.
 fn fork(world: &mut World, reader: Reader<'_>, executor: Option<&str>) -> Said {
-    let mut act = Act {
-        world,
-        reader,
-        executor,
-    };
+    let mut act = Act { world, reader, executor };
     act.execute()
 }
 
@@ -98,11 +90,7 @@ impl Act<'_> {
                 name.clone_from(&player.name);
             }
         }
-        if keys.len() == 1 {
-            name
-        } else {
-            format!("{} {many}", keys.len())
-        }
+        if keys.len() == 1 { name } else { format!("{} {many}", keys.len()) }
     }
 
     fn give(&mut self) -> Said {
@@ -110,11 +98,7 @@ impl Act<'_> {
         let (start, id) = self.reader.item_id()?;
         let silent = self.world.style == Style::PlayersCounted;
         let Some((id, shown)) = item(id) else {
-            let full = if id.contains(':') {
-                id.to_owned()
-            } else {
-                format!("minecraft:{id}")
-            };
+            let full = if id.contains(':') { id.to_owned() } else { format!("minecraft:{id}") };
             let wrong = self.reader.wrong(start, format!("Unknown item '{full}'"));
             return if silent { Ok(Vec::new()) } else { Err(wrong) };
         };
@@ -122,11 +106,7 @@ impl Act<'_> {
         self.reader.done()?;
         let keys = self.online(&target);
         if keys.is_empty() && self.world.style != Style::NoPlayersOnline {
-            return if silent {
-                Ok(Vec::new())
-            } else {
-                Err(Refusal::failed("No player was found"))
-            };
+            return if silent { Ok(Vec::new()) } else { Err(Refusal::failed("No player was found")) };
         }
         let many = if keys.is_empty() { "" } else { "players" };
         let whom = self.each(&keys, many, |player| {
@@ -205,11 +185,7 @@ impl Act<'_> {
         if keys.is_empty() {
             return Err(Refusal::failed("No player was found"));
         }
-        let part = if part == "actionbar" {
-            "actionbar title"
-        } else {
-            part
-        };
+        let part = if part == "actionbar" { "actionbar title" } else { part };
         let whom = self.each(&keys, "players", |_| ());
         say(format!("Showing new {part} for {whom}"))
     }
@@ -241,11 +217,7 @@ impl Act<'_> {
         if executors.is_empty() {
             // Nothing runs, but the whole command has been parsed by then.
             let said = fork(&mut self.world.clone(), self.reader.clone(), None);
-            return if let Err(Refusal::Syntax(_)) = said {
-                said
-            } else {
-                Ok(Vec::new())
-            };
+            return if let Err(Refusal::Syntax(_)) = said { said } else { Ok(Vec::new()) };
         }
         let mut said = Vec::new();
         for executor in executors {
@@ -301,9 +273,7 @@ impl Act<'_> {
         let name = self.profile()?;
         match self.world.operators.insert(name.clone()) {
             true => say(format!("Made {name} a server operator")),
-            false => Err(Refusal::failed(
-                "Nothing changed. The player already is an operator",
-            )),
+            false => Err(Refusal::failed("Nothing changed. The player already is an operator")),
         }
     }
 
@@ -319,11 +289,7 @@ impl Act<'_> {
     /// `longreply N [C]`, known to no real game: says `N` characters `C` (`x` where none is given).
     fn long_reply(&mut self) -> Said {
         let length = self.reader.number(0, None)?;
-        let character = if self.reader.is_done() {
-            "x"
-        } else {
-            self.reader.rest()?
-        };
+        let character = if self.reader.is_done() { "x" } else { self.reader.rest()? };
         say(character.repeat(usize::try_from(length).unwrap_or(usize::MAX)))
     }
 }

@@ -74,11 +74,7 @@ pub(super) struct Habits(Vec<Rule>);
 
 impl Habits {
     pub(super) fn add(&mut self, prefix: &str, times: Option<u32>, habit: Habit) {
-        self.0.push(Rule {
-            prefix: prefix.to_owned(),
-            left: times,
-            habit,
-        });
+        self.0.push(Rule { prefix: prefix.to_owned(), left: times, habit });
     }
 
     pub(super) fn clear(&mut self) {

@@ -54,8 +54,7 @@ fn players(world: &World, whom: &str) -> Result<Vec<String>, Refusal> {
 
 fn number(word: Option<&&str>, default: u64) -> Result<u64, Refusal> {
     word.map_or(Ok(default), |word| {
-        word.parse()
-            .map_err(|_| Refusal::failed(format!("'{word}' is not a valid number")))
+        word.parse().map_err(|_| Refusal::failed(format!("'{word}' is not a valid number")))
     })
 }
 

@@ -45,9 +45,7 @@ fn give(world: &mut World, reader: &mut Reader<'_>) -> Said {
         None => player.name.clone(),
     };
     let words = id.replace('_', " ");
-    Ok(vec![format!(
-        "§6Giving§c {count} §6of§c {words} §6to§c {shown}§6."
-    )])
+    Ok(vec![format!("§6Giving§c {count} §6of§c {words} §6to§c {shown}§6.")])
 }
 
 /// Works for everybody who has joined once, online or not.
@@ -59,10 +57,7 @@ fn eco(world: &mut World, reader: &mut Reader<'_>) -> Said {
         return Err(Refusal::failed(NOT_FOUND));
     };
     player.balance += amount;
-    let text = format!(
-        "§a${amount} added to {}§a account. New balance: ${}",
-        player.name, player.balance
-    );
+    let text = format!("§a${amount} added to {}§a account. New balance: ${}", player.name, player.balance);
     Ok(vec![text])
 }
 
@@ -70,9 +65,7 @@ fn eco(world: &mut World, reader: &mut Reader<'_>) -> Said {
 fn list(world: &World) -> Vec<String> {
     let count = world.online().count();
     let max = world.max_players;
-    let mut lines = vec![format!(
-        "§6There are §c{count}§6 out of maximum §c{max}§6 players online."
-    )];
+    let mut lines = vec![format!("§6There are §c{count}§6 out of maximum §c{max}§6 players online.")];
     let mut groups: Vec<&str> = world.online().map(|player| player.looks.group.as_str()).collect();
     groups.sort_unstable();
     groups.dedup();

@@ -70,9 +70,7 @@ impl Connection {
             let (id, kind, text) = match request(&buffer[..length]) {
                 Ok(request) => request,
                 Err(violation) => {
-                    self.shared
-                        .record
-                        .send_modify(|record| record.violations.push(violation));
+                    self.shared.record.send_modify(|record| record.violations.push(violation));
                     return Ok(());
                 }
             };
@@ -84,8 +82,7 @@ impl Connection {
                     Then::GoOn
                 }
                 other => {
-                    self.send(&Frame::new(id, REPLY, format!("Unknown request {other:x}")))
-                        .await?;
+                    self.send(&Frame::new(id, REPLY, format!("Unknown request {other:x}"))).await?;
                     Then::GoOn
                 }
             };
@@ -115,11 +112,7 @@ impl Connection {
             }
             (_, false) => {
                 self.refuse().await?;
-                Ok(if logins == Logins::RefuseAndClose {
-                    Then::Close
-                } else {
-                    Then::GoOn
-                })
+                Ok(if logins == Logins::RefuseAndClose { Then::Close } else { Then::GoOn })
             }
         }
     }
@@ -139,12 +132,7 @@ impl Connection {
         let (ran, place) = oneshot::channel();
         let runs = !manner.closes_before_run && !manner.expired;
         if runs {
-            let job = Job {
-                command,
-                connection: self.number,
-                lag: manner.lag,
-                ran,
-            };
+            let job = Job { command, connection: self.number, lag: manner.lag, ran };
             // The main thread ends with the server, and this connection with both.
             if self.jobs.send(job).is_err() {
                 return Ok(Then::Close);
@@ -224,9 +212,7 @@ impl Connection {
     }
 
     fn answered(&self, place: usize, answered: bool) {
-        self.shared
-            .record
-            .send_modify(|record| record.console[place].answered = answered);
+        self.shared.record.send_modify(|record| record.console[place].answered = answered);
     }
 
     async fn send(&self, frame: &Frame) -> io::Result<()> {
@@ -251,9 +237,7 @@ fn request(mut read: &[u8]) -> Result<(i32, i32, String), String> {
     }
     let claimed = read.get_i32_le();
     if usize::try_from(claimed).ok() != Some(length - 4) {
-        return Err(format!(
-            "a read of {length} bytes holds a frame that claims {claimed}"
-        ));
+        return Err(format!("a read of {length} bytes holds a frame that claims {claimed}"));
     }
     // Vanilla checks for no more than this; what is missing here reads as zero there.
     let id = read.try_get_i32_le().unwrap_or_default();
@@ -264,18 +248,10 @@ fn request(mut read: &[u8]) -> Result<(i32, i32, String), String> {
 
 /// A reply in pieces of at most 4096 characters; an empty one is one empty piece.
 fn cut(text: &str) -> Vec<&str> {
-    let mut starts: Vec<usize> = text
-        .char_indices()
-        .step_by(ONE_FRAME)
-        .map(|(start, _)| start)
-        .collect();
+    let mut starts: Vec<usize> = text.char_indices().step_by(ONE_FRAME).map(|(start, _)| start).collect();
     if starts.is_empty() {
         starts.push(0);
     }
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
-    starts
-        .iter()
-        .zip(ends)
-        .map(|(start, end)| &text[*start..end])
-        .collect()
+    starts.iter().zip(ends).map(|(start, end)| &text[*start..end]).collect()
 }

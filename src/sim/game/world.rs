@@ -52,11 +52,7 @@ pub struct Looks {
 
 impl Default for Looks {
     fn default() -> Self {
-        Looks {
-            group: "default".to_owned(),
-            nickname: None,
-            afk: false,
-        }
+        Looks { group: "default".to_owned(), nickname: None, afk: false }
     }
 }
 
@@ -134,9 +130,7 @@ impl World {
             Style::Old112 => vec![format!("There are {count}/{max} players online:"), joined],
             Style::NoPlayersOnline if count == 0 => vec!["There are no players online.".to_owned()],
             Style::PlayersCounted => vec![format!("Players ({count}): {joined}")],
-            _ => vec![format!(
-                "There are {count} of a max of {max} players online: {joined}"
-            )],
+            _ => vec![format!("There are {count} of a max of {max} players online: {joined}")],
         }
     }
 }

@@ -44,17 +44,11 @@ impl Answered {
 
 impl Delivery {
     pub(super) fn new(token: &str, event_type: &str, event_id: &str) -> Self {
-        let mut delivery = Delivery {
-            token: token.to_owned(),
-            fields: BTreeMap::new(),
-            signature: None,
-            raw: None,
-        };
-        for (name, value) in [
-            ("event_type", event_type.into()),
-            ("event_id", event_id.into()),
-            ("is_test", false.into()),
-        ] {
+        let mut delivery =
+            Delivery { token: token.to_owned(), fields: BTreeMap::new(), signature: None, raw: None };
+        for (name, value) in
+            [("event_type", event_type.into()), ("event_id", event_id.into()), ("is_test", false.into())]
+        {
             delivery = delivery.with(name, value);
         }
         delivery
@@ -100,11 +94,8 @@ impl Delivery {
             .map(|(name, value)| format!("{}:{value}", Value::from(name.as_str())))
             .collect();
         // The message is built here once more and not by the receiver's code, which it is to be held against.
-        let message: Vec<String> = self
-            .fields
-            .iter()
-            .map(|(name, value)| format!("{name}={}", spelled(value)))
-            .collect();
+        let message: Vec<String> =
+            self.fields.iter().map(|(name, value)| format!("{name}={}", spelled(value))).collect();
         let right = || Value::from(sign(&self.token, &message.join("&")));
         let signature = self.signature.clone().unwrap_or_else(right);
         if !signature.is_null() {
@@ -115,33 +106,22 @@ impl Delivery {
 
     pub(super) async fn post(&self, url: &str) -> Answered {
         let answer = self.try_post(url).await;
-        let (status, body) = answer.map_or_else(
-            |error| (None, error.to_string()),
-            |(status, body)| (Some(status), body),
-        );
-        Answered {
-            event_id: self.fields.get("event_id").map(spelled).unwrap_or_default(),
-            status,
-            body,
-        }
+        let (status, body) =
+            answer.map_or_else(|error| (None, error.to_string()), |(status, body)| (Some(status), body));
+        Answered { event_id: self.fields.get("event_id").map(spelled).unwrap_or_default(), status, body }
     }
 
     async fn try_post(&self, url: &str) -> io::Result<(u16, String)> {
         let url: Uri = url.parse().map_err(io::Error::other)?;
-        let address = url
-            .authority()
-            .map(|authority| authority.as_str())
-            .unwrap_or_default()
-            .to_owned();
+        let address = url.authority().map(|authority| authority.as_str()).unwrap_or_default().to_owned();
         let request = Request::post(url.path())
             .header("Host", &address)
             .header("Content-Type", "application/json")
             .body(Full::new(Bytes::from(self.body())))
             .map_err(io::Error::other)?;
         let socket = TcpStream::connect(address).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(socket))
-            .await
-            .map_err(io::Error::other)?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
         let exchange = async {
             let answer = sender.send_request(request).await?;
             let status = answer.status().as_u16();
