@@ -81,8 +81,26 @@ async fn a_player_who_leaves_between_the_list_and_the_gift_is_waited_for() {
     let rig = Rig::running().await;
     rig.game.once("give", Habit::Says("No player was found".to_owned()));
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    assert_eq!(
+        rig.game.record().ran("give").len(),
+        1,
+        "answered as soon as it waits, not tried again at once"
+    );
     rig.until(|record| record.ran("give").len() == 2).await;
     rig.daemon().log_line("granted").await;
+}
+
+#[tokio::test]
+async fn a_game_that_keeps_contradicting_its_own_list_is_believed_in_the_end() {
+    let rig = Rig::running().await;
+    rig.game.always("give", Habit::Says("No player was found".to_owned()));
+    let delivery = rig.vote("e-1", "Steve");
+    assert_eq!(rig.deliver(&delivery).await.status, Some(204));
+    rig.daemon().log_line("refused: The game said 5 times").await;
+    assert_eq!(rig.game.record().ran("give").len(), 5);
+    rig.game.behave();
+    assert_eq!(rig.deliver(&delivery).await.status, Some(204), "a redelivery tries again");
+    assert_eq!(rig.game.record().ran("give").len(), 6);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What the log says about rewards: one line per event that a person cares about.
 
+use super::queue::Job;
 use crate::config::GameServer;
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Award, AwardFact, AwardState, Step};
@@ -30,6 +31,13 @@ pub(super) fn step_ended(
         other => {
             tracing::debug!(%event, %player, server = %server_name, %reward, %command, outcome = ?other, "the command did not end well");
         }
+    }
+}
+
+/// Players are awaited from now on: the first job of each.
+pub(super) fn awaited(jobs: &[Job], server: &GameServer) {
+    for Job { place, player, .. } in jobs {
+        tracing::info!(event = %place.event, %player, server = %server.name, "waiting for the player");
     }
 }
 

@@ -190,9 +190,7 @@ impl Worker {
         if !there {
             awaited.extend(self.queue.away(&job.player));
         }
-        for Job { place, player, .. } in awaited {
-            tracing::info!(event = %place.event, %player, server = %server.name, "waiting for the player");
-        }
+        story::awaited(&awaited, server);
         Ok(there)
     }
 
@@ -200,6 +198,7 @@ impl Worker {
     /// after it while they are ready, each intent in one commit with the outcome before it.
     async fn issue(&mut self, job: &Job, server: &GameServer) -> Result<(), LedgerError> {
         let (event, index) = (&job.place.event, job.place.award);
+        let mut offline = false;
         let mut intent = self.record(event, index, AwardFact::Intent, false).await?;
         while let Some(award) = intent.as_ref().and_then(|grant| sending(grant, index)) {
             // An award that is being sent has a step to send.
@@ -210,6 +209,7 @@ impl Worker {
                 && self.pace.next_at(Instant::now(), server.pace) <= Instant::now()
                 && !self.shutdown.is_cancelled();
             story::step_ended(event, &job.player, server, award, step, &fact);
+            offline = fact == AwardFact::Offline;
             intent = self.record(event, index, fact, more).await?;
         }
         self.queue.remove(job);
@@ -218,6 +218,11 @@ impl Worker {
                 let award = &plan.awards[index];
                 self.line_up(event, plan, index, award);
                 story::award_stands(event, plan, award, server);
+            }
+            if offline {
+                // Whatever its list says: the game knows better, and is asked again at the next poll.
+                let awaited = self.queue.away(&job.player);
+                story::awaited(awaited.as_slice(), server);
             }
             self.publish(&record.grant);
         }
