@@ -23,20 +23,21 @@ use crate::platform::Api;
 
 /// The name of the socket that the command line talks to.
 pub const SOCKET: &str = "votive.sock";
-/// How long the parts may take to stop: a little more than a worker waits for the command on the wire.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long the parts may take to stop: more than a worker waits for the command on the wire (9 s), and less than
+/// the service manager waits for us (15 s).
+const DRAIN: Duration = Duration::from_secs(11);
 
 /// Why the daemon did not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     /// The ledger cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Open(#[from] OpenError),
     /// The ledger failed while running.
     #[error(
         "{0}. Votive has stopped so that nothing is issued without a record; see to the disk and start it again. What was delivered meanwhile was answered with 503 and can be delivered again"
     )]
-    Ledger(#[from] LedgerError),
+    Ledger(LedgerError),
     /// The webhook's address cannot be bound.
     #[error(
         "{address}: cannot listen there: {error}. Set webhook.listen in rewards.yaml to a free address of this machine"
@@ -90,9 +91,7 @@ pub async fn run(
     }
     let ledger = opened.ledger;
     let socket = bind_socket(&socket)?;
-    // The API gets most of the time that the platform waits, so that a slow one is told from a slow game server.
-    let api = Api::new(&config.gamemonitoring.api_url, config.webhook.answer_within.mul_f64(0.75))
-        .map_err(DaemonError::Tls)?;
+    let api = Api::new(&config.gamemonitoring.api_url).map_err(DaemonError::Tls)?;
 
     let (board, tasks) = (Board::default(), TaskTracker::new());
     let dispatch = Dispatch::start(&config, &ledger, &board, &shutdown, &tasks);
@@ -105,7 +104,7 @@ pub async fn run(
         shutdown.clone(),
         tasks.clone(),
     ));
-    intake.resume().await?;
+    intake.resume().await.map_err(DaemonError::Ledger)?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}{}", config.webhook.path);
     }
@@ -121,7 +120,7 @@ pub async fn run(
 
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = ledger.failed() => shutdown.cancel(),
+        _ = ledger.failed() => shutdown.cancel(),
     }
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
@@ -131,7 +130,7 @@ pub async fn run(
         tracing::warn!("stopping without waiting any longer; what was on its way will be in doubt");
     }
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
-    Ok(ledger.ping().await?)
+    ledger.ping().await.map_err(DaemonError::Ledger)
 }
 
 /// The control socket of a daemon with this state directory: in `runtime_directory` if systemd gave it one, else

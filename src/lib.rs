@@ -13,6 +13,7 @@
 //! - [`daemon`]: the wiring, start and stop
 //! - [`cli`]: one file per subcommand
 //! - [`sim`]: a simulated platform and game server, for the demo and the tests
+//! - `log`: what the log says about votes and rewards
 //! - [`text`]: text from outside in log lines
 
 pub mod cli;
@@ -23,6 +24,7 @@ pub mod domain;
 pub mod http;
 pub mod intake;
 pub mod ledger;
+mod log;
 pub mod platform;
 pub mod rcon;
 pub mod sim;

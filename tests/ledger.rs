@@ -21,7 +21,7 @@ fn grant(number: usize) -> Grant {
 
 fn refused(number: usize) -> Grant {
     let fact = Fact::Mismatch { reason: "no".to_owned() };
-    grant(number).apply(fact, Timestamp::UNIX_EPOCH).unwrap().0
+    grant(number).apply(fact, Timestamp::UNIX_EPOCH).unwrap()
 }
 
 fn open(directory: &Path) -> Ledger {

@@ -56,10 +56,10 @@ async fn a_list_that_nobody_can_read_is_told_once_and_the_owners_pattern_mends_i
     for id in ["e-1", "e-2"] {
         assert_eq!(rig.deliver_vote(id, "Steve").await, 204);
     }
-    let line = rig.daemon().log_line("cannot tell who is online").await;
+    let line = rig.daemon().log_line("cannot tell whether Steve is online").await;
     assert!(line.contains("servers.survival.replies.list"), "{line}");
     let (_, log) = rig.stop().await;
-    assert_eq!(log.matches("cannot tell who is online").count(), 1, "{log}");
+    assert_eq!(log.matches("cannot tell whether Steve is online").count(), 1, "{log}");
     assert!(rig.game.record().ran("give").is_empty());
 
     rig.configure("", "    replies:\n      list: 'Online now: \\[(.*)\\]'", DAILY);

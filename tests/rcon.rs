@@ -126,7 +126,6 @@ async fn a_connection_that_breaks_tells_whether_anything_was_sent() {
     }
     let (game, mut connection) = game().await;
     game.stop().await;
-    assert!(connection.is_closed());
     assert!(matches!(connection.command("give Steve diamond 1", PATIENCE).await, Outcome::NotSent));
     assert!(game.record().ran("give").is_empty());
 }

@@ -58,10 +58,7 @@ async fn connect(sockets: &[PathBuf]) -> anyhow::Result<UnixStream> {
         match UnixStream::connect(socket).await {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                bail!(
-                    "{}: this user may not talk to the running Votive; use sudo, or join the socket's group",
-                    socket.display()
-                );
+                bail!("{}: this user may not talk to the running Votive; use sudo", socket.display());
             }
             Err(_) => {}
         }

@@ -20,7 +20,6 @@ mod servers;
 mod units;
 mod yaml;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -153,15 +152,6 @@ impl Config {
             rewards: &server.rewards,
             bedrock_prefix: self.players.bedrock_prefix,
         }
-    }
-
-    /// Game servers by address: those with one address share one worker and one connection.
-    pub fn servers_by_address(&self) -> BTreeMap<&str, Vec<&GameServer>> {
-        let mut by_address: BTreeMap<&str, Vec<&GameServer>> = BTreeMap::new();
-        for server in &self.servers {
-            by_address.entry(&server.rcon).or_default().push(server);
-        }
-        by_address
     }
 }
 

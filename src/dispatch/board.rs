@@ -49,6 +49,13 @@ impl Board {
         }
     }
 
+    /// Tells those who still wait that they wait in vain.
+    pub fn give_up(&self, event: &EventKey) {
+        if let Some(entry) = self.entries().get(event) {
+            entry.change(&Standing::Working, Standing::Unrecorded);
+        }
+    }
+
     /// Whether anybody follows the event.
     pub fn is_followed(&self, event: &EventKey) -> bool {
         self.entries().contains_key(event)
@@ -57,6 +64,18 @@ impl Board {
     fn entries(&self) -> MutexGuard<'_, HashMap<EventKey, Entry>> {
         // No code that holds the lock can leave the map half changed.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn change(&self, from: &Standing, to: Standing) {
+        self.standing.send_if_modified(|standing| {
+            let fits = standing == from;
+            if fits {
+                *standing = to;
+            }
+            fits
+        });
     }
 }
 
@@ -71,9 +90,9 @@ pub struct Follower {
 
 impl Follower {
     /// How the event stands as soon as nothing is happening any more, or [`Standing::Working`] at the deadline.
-    pub async fn settled(&mut self, deadline: Instant) -> Standing {
-        let settled = self.standing.wait_for(|standing| *standing != Standing::Working);
-        match timeout_at(deadline, settled).await {
+    pub async fn outcome(&mut self, deadline: Instant) -> Standing {
+        let known = self.standing.wait_for(|standing| *standing != Standing::Working);
+        match timeout_at(deadline, known).await {
             Ok(Ok(standing)) => standing.clone(),
             Ok(Err(_)) | Err(_) => Standing::Working,
         }
@@ -82,13 +101,7 @@ impl Follower {
     /// Asks whoever waits for the API to come back to try now, so that this follower learns how it is today.
     pub fn nudge(&self) {
         if let Some(entry) = self.board.entries().get(&self.event) {
-            entry.standing.send_if_modified(|standing| {
-                let waiting = *standing == Standing::ApiDown;
-                if waiting {
-                    *standing = Standing::Working;
-                }
-                waiting
-            });
+            entry.change(&Standing::ApiDown, Standing::Working);
         }
         self.nudge.notify_one();
     }

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use crate::config::GameServer;
 use crate::domain::player::PlayerName;
 use crate::domain::presence::{self, Online, Presence};
-use crate::rcon::{Connection, Outcome};
+use crate::domain::standing::Wait;
+use crate::rcon::{ConnectError, Connection, Outcome};
 
 /// The first wait before a server that does not answer is tried again; each later one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait: a server that is back is noticed within it.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How long a server may take to say whether it knows `minecraft:list`, once for each connection.
+/// How long a server may take to answer a question that some servers do not know.
 const PROBE: Duration = Duration::from_secs(2);
 /// An intent is recorded only on a connection that answered within this time (contract/rcon.md).
 const FRESH: Duration = Duration::from_secs(1);
@@ -24,12 +25,10 @@ pub(super) struct Link {
     live: Option<Live>,
     /// When the next attempt is due, after a loss.
     retry_at: Option<Instant>,
-    /// The last attempt failed.
-    down: bool,
+    /// Why the last attempt failed.
+    down: Option<ConnectError>,
     /// How long the next failure makes us wait.
     wait: Duration,
-    /// What was last said about the server being down.
-    said: Option<String>,
 }
 
 #[derive(Debug)]
@@ -52,9 +51,12 @@ impl Link {
         self.retry_at.filter(|&at| at > Instant::now())
     }
 
-    /// Whether the last attempt to open a connection failed.
-    pub(super) fn is_down(&self) -> bool {
-        self.down
+    /// What rewards wait for, where the last attempt to open a connection failed.
+    pub(super) fn down(&self) -> Option<Wait> {
+        self.down.as_ref().map(|error| match error {
+            ConnectError::WrongPassword => Wait::Password,
+            _ => Wait::Server,
+        })
     }
 
     /// Opens the connection if there is none.
@@ -65,24 +67,22 @@ impl Link {
         match Connection::open(&server.rcon, server.password.expose(), server.timeouts).await {
             Ok(connection) => {
                 self.live = Some(Live { connection, since: Instant::now(), list: None, unreadable: false });
-                (self.retry_at, self.down) = (None, false);
-                if self.said.take().is_some() {
+                self.retry_at = None;
+                if self.down.take().is_some() {
                     tracing::info!(server = %server.name, "the game server is back");
                 }
                 Ok(())
             }
             Err(error) => {
-                self.down = true;
-                self.wait = self.wait.max(FIRST_WAIT);
-                self.lose();
-                let message = error.to_string();
-                if self.said.as_ref() != Some(&message) {
+                if self.down.as_ref().map(ToString::to_string) != Some(error.to_string()) {
                     tracing::warn!(
                         server = %server.name, address = %server.rcon, password = %server.password_source,
-                        "the game server {message}; its rewards wait and are issued when it is back"
+                        "the game server {error}; its rewards wait and are issued when it is back"
                     );
-                    self.said = Some(message);
                 }
+                self.down = Some(error);
+                self.wait = self.wait.max(FIRST_WAIT);
+                self.lose();
                 Err(Lost)
             }
         }
@@ -158,7 +158,7 @@ impl Link {
         if presence == Presence::Unknown && !std::mem::replace(&mut live.unreadable, true) {
             tracing::error!(
                 server = %server.name,
-                "cannot tell who is online: no rule reads this server's answer to \"list\". Rewards that need the player online wait; set servers.{}.replies.list in rewards.yaml and restart Votive",
+                "cannot tell whether {player} is online: the answers to \"list\" and to \"execute if entity\" do not say. Such rewards wait; set servers.{}.replies.list in rewards.yaml and restart Votive",
                 server.name
             );
         }

@@ -2,10 +2,9 @@
 
 pub mod board;
 mod link;
-mod outcome;
+pub(crate) mod outcome;
 mod pace;
 mod queue;
-pub mod story;
 mod worker;
 
 use std::collections::HashMap;
@@ -23,11 +22,11 @@ use board::Board;
 use worker::Worker;
 
 /// Reaches the workers.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Dispatch {
     config: Arc<Config>,
     /// By the address of the game server: entries with one address share one worker and one connection.
-    inboxes: Arc<HashMap<String, mpsc::UnboundedSender<EventKey>>>,
+    inboxes: HashMap<String, mpsc::UnboundedSender<EventKey>>,
 }
 
 impl Dispatch {
@@ -40,14 +39,15 @@ impl Dispatch {
         tasks: &TaskTracker,
     ) -> Self {
         let mut inboxes = HashMap::new();
-        for address in config.servers_by_address().keys() {
-            let (inbox, events) = mpsc::unbounded_channel();
-            inboxes.insert((*address).to_owned(), inbox);
-            let worker =
-                Worker::new(Arc::clone(config), ledger.clone(), board.clone(), events, shutdown.clone());
-            tasks.spawn(worker.run());
+        for server in &config.servers {
+            inboxes.entry(server.rcon.clone()).or_insert_with(|| {
+                let (inbox, events) = mpsc::unbounded_channel();
+                let (config, shutdown) = (Arc::clone(config), shutdown.clone());
+                tasks.spawn(Worker::new(config, ledger.clone(), board.clone(), events, shutdown).run());
+                inbox
+            });
         }
-        Dispatch { config: Arc::clone(config), inboxes: Arc::new(inboxes) }
+        Dispatch { config: Arc::clone(config), inboxes }
     }
 
     /// Has the game server's worker look at a grant, publish how it stands, and go on with it. Gives `false` for a

@@ -51,7 +51,8 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Lines a job up, in the place of an earlier one for the same award. Its player counts as perhaps there.
+    /// Lines a job up, in the place of an earlier one for the same award. For one that was not there yet, the player
+    /// is looked for again.
     pub(super) fn push(&mut self, job: Job, now: Instant) {
         if !job.needs_player {
             self.anytime.insert(job.place.clone(), job);
@@ -59,9 +60,8 @@ impl Queue {
         }
         self.anytime.remove(&job.place);
         self.change(&job.player.key(), |waiting| {
-            waiting.away = false;
             if waiting.jobs.insert(job.place.clone(), job).is_none() {
-                (waiting.since, waiting.told) = (Some(now), false);
+                (waiting.away, waiting.told, waiting.since) = (false, false, Some(now));
             }
         });
     }

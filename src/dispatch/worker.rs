@@ -2,6 +2,7 @@
 //! outcome. All that it knows beyond the ledger can be lost at any moment.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::link::{Link, Lost};
-use super::outcome;
+use super::outcome::Sent;
 use super::pace::Pace;
 use super::queue::{Job, Place, Queue};
-use super::story;
 use crate::config::{Config, GameServer};
+use crate::domain::award::{Award, AwardFact, Step};
 use crate::domain::event::EventKey;
-use crate::domain::grant::{Award, AwardFact, AwardState, Fact, Grant, Step};
-use crate::domain::plan::Plan;
+use crate::domain::grant::{Action, Fact, Grant};
 use crate::domain::player::PlayerName;
 use crate::domain::presence::Presence;
 use crate::domain::standing::{self, Wait};
 use crate::ledger::{Ledger, LedgerError};
+use crate::log;
 use crate::rcon::Outcome;
 
 /// How long an optional step may stay unanswered: it only announces something (contract/rcon.md).
@@ -74,10 +75,12 @@ impl Worker {
 
     /// Works until the shutdown, or until the ledger fails: the daemon learns of that from the ledger itself.
     pub(super) async fn run(mut self) {
-        while !self.shutdown.is_cancelled() {
-            if self.turn().await.is_err() {
-                return;
-            }
+        while !self.shutdown.is_cancelled() && self.turn().await.is_ok() {}
+        while let Ok(event) = self.inbox.try_recv() {
+            self.watched.insert(event);
+        }
+        for event in &self.watched {
+            self.board.give_up(event);
         }
     }
 
@@ -125,11 +128,7 @@ impl Worker {
     /// Lines up what a grant has to have done, and publishes how it stands.
     fn look_at(&mut self, event: &EventKey) -> Result<(), LedgerError> {
         if let Some(record) = self.ledger.get(event)? {
-            if let Some(plan) = record.grant.plan() {
-                for (index, award) in plan.awards.iter().enumerate() {
-                    self.line_up(event, plan, index, award);
-                }
-            }
+            self.line_up(&record.grant);
             if self.board.is_followed(event) {
                 self.watched.insert(event.clone());
             }
@@ -138,11 +137,16 @@ impl Worker {
         Ok(())
     }
 
-    fn line_up(&mut self, event: &EventKey, plan: &Plan, index: usize, award: &Award) {
-        if let (AwardState::Planned, Some(step)) = (&award.state, award.next_step()) {
-            let place = Place { order: plan.order, event: event.clone(), award: index };
-            let job = Job { place, player: plan.player.clone(), needs_player: step.needs_player };
-            self.queue.push(job, Instant::now());
+    fn line_up(&mut self, grant: &Grant) {
+        let Some(plan) = grant.plan() else { return };
+        for action in grant.actions() {
+            if let Action::Queue(index) = action
+                && let Some(step) = plan.awards[index].next_step()
+            {
+                let place = Place { order: plan.order, event: grant.event.clone(), award: index };
+                let job = Job { place, player: plan.player.clone(), needs_player: step.needs_player };
+                self.queue.push(job, Instant::now());
+            }
         }
     }
 
@@ -190,77 +194,80 @@ impl Worker {
         if !there {
             awaited.extend(self.queue.away(&job.player));
         }
-        story::awaited(&awaited, server);
+        for Job { place, player, .. } in awaited {
+            log::awaited(&place.event, &player, server);
+        }
         Ok(there)
     }
 
     /// Records the intent of an award's next step, sends it and records the outcome; and goes on with the steps
     /// after it while they are ready, each intent in one commit with the outcome before it.
     async fn issue(&mut self, job: &Job, server: &GameServer) -> Result<(), LedgerError> {
-        let (event, index) = (&job.place.event, job.place.award);
+        let (event, index, player) = (&job.place.event, job.place.award, &job.player);
         let mut offline = false;
-        let mut intent = self.record(event, index, AwardFact::Intent, false).await?;
-        while let Some(award) = intent.as_ref().and_then(|grant| sending(grant, index)) {
+        let mut grant = self.record(event, index, AwardFact::Intent, false).await?;
+        while let Some(award) = sending(&grant, index) {
             // An award that is being sent has a step to send.
             let Some(step) = award.next_step() else { break };
             let outcome = self.send(step, server).await;
-            let fact = outcome::fact(outcome, award, step, &job.player, server);
+            let sent = Sent { event, player, server, award, step };
+            let fact = sent.fact(outcome);
+            log::step_ended(&sent, &fact);
             let more = self.link.is_fresh()
                 && self.pace.next_at(Instant::now(), server.pace) <= Instant::now()
                 && !self.shutdown.is_cancelled();
-            story::step_ended(event, &job.player, server, award, step, &fact);
             offline = fact == AwardFact::Offline;
-            intent = self.record(event, index, fact, more).await?;
+            grant = self.record(event, index, fact, more).await?;
         }
         self.queue.remove(job);
-        if let Some(record) = self.ledger.get(event)? {
-            if let Some(plan) = record.grant.plan() {
-                let award = &plan.awards[index];
-                self.line_up(event, plan, index, award);
-                story::award_stands(event, plan, award, server);
-            }
-            if offline {
-                // Whatever its list says: the game knows better, and is asked again at the next poll.
-                let awaited = self.queue.away(&job.player);
-                story::awaited(awaited.as_slice(), server);
-            }
-            self.publish(&record.grant);
+        if let Some(plan) = grant.plan()
+            && let Some(award) = plan.awards.get(index)
+        {
+            log::award_stands(event, plan, award, server);
         }
+        self.line_up(&grant);
+        // Whatever its list says: the game knows better, and is asked again at the next poll.
+        if offline && self.queue.away(player).is_some() {
+            log::awaited(event, player, server);
+        }
+        self.publish(&grant);
         Ok(())
     }
 
     /// Makes a fact durable, and with it the intent of the step that follows, if there may be `more` and it needs
-    /// nobody online. `None` where the fact does not fit any more: somebody else was faster.
+    /// nobody online. Gives the grant as it is then, which is as it was where the fact does not fit any more: somebody
+    /// else was faster.
     async fn record(
         &self,
         event: &EventKey,
         index: usize,
         fact: AwardFact,
         more: bool,
-    ) -> Result<Option<Grant>, LedgerError> {
+    ) -> Result<Grant, LedgerError> {
         let now = Timestamp::now();
-        let decide = |grant: Option<&Grant>| {
-            let grant = grant.ok_or(())?;
-            let (grant, _) = grant.apply(Fact::Award(index, fact.clone()), now).map_err(drop)?;
-            let next = grant.plan().and_then(|plan| plan.awards.get(index));
-            let ready = next.is_some_and(|award| {
-                award.state == AwardState::Planned && award.next_step().is_some_and(|step| !step.needs_player)
-            });
-            if more && ready {
-                let (grant, _) = grant.apply(Fact::Award(index, AwardFact::Intent), now).map_err(drop)?;
-                return Ok((grant, ()));
-            }
-            Ok((grant, ()))
+        let decide = |grant: Option<&Grant>| -> Result<Grant, Infallible> {
+            let before = grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now));
+            let apply = |grant: &Grant, fact: AwardFact| grant.apply(Fact::Award(index, fact), now);
+            let after = match apply(&before, fact.clone()) {
+                Ok(after) => after,
+                Err(illegal) => {
+                    tracing::debug!(%event, "{illegal}");
+                    return Ok(before);
+                }
+            };
+            let next = after.plan().and_then(|plan| plan.awards.get(index)).and_then(Award::next_step);
+            let ready = more && next.is_some_and(|step| !step.needs_player);
+            // What is not planned, but refused, say, takes no intent.
+            Ok(if ready { apply(&after, AwardFact::Intent).unwrap_or(after) } else { after })
         };
-        let stored = self.ledger.update(event, decide).await?;
-        Ok(stored
-            .map(|(grant, ())| grant)
-            .map_err(|()| tracing::debug!(%event, "was changed by somebody else"))
-            .ok())
+        self.ledger.update(event, decide).await.map(|Ok(grant)| grant)
     }
 
     /// Sends a step whose intent is durable. A shutdown gives the game a last while to answer.
     async fn send(&mut self, step: &Step, server: &GameServer) -> Option<Outcome> {
+        if self.shutdown.is_cancelled() {
+            return Some(Outcome::NotSent);
+        }
         let limit = server.timeouts.command;
         let limit = if step.optional { limit.min(OPTIONAL_SILENCE) } else { limit };
         self.pace.sent(Instant::now());
@@ -289,13 +296,8 @@ impl Worker {
     fn publish(&self, grant: &Grant) {
         let wait = |award: &Award, player: &PlayerName| {
             let needs_player = award.next_step().is_some_and(|step| step.needs_player);
-            if self.link.is_down() {
-                Wait::Server
-            } else if needs_player && self.queue.is_away(player) {
-                Wait::Player
-            } else {
-                Wait::Turn
-            }
+            let away = || (needs_player && self.queue.is_away(player)).then_some(Wait::Player);
+            self.link.down().or_else(away).unwrap_or(Wait::Turn)
         };
         let server = grant.plan().and_then(|plan| self.config.server(&plan.vote.server));
         let name = server.map_or("", |server| &server.name);
@@ -305,5 +307,6 @@ impl Worker {
 
 /// The award, if the intent of its next step is recorded.
 fn sending(grant: &Grant, index: usize) -> Option<&Award> {
-    grant.plan()?.awards.get(index).filter(|award| award.state == AwardState::Sending)
+    let sending = grant.actions().contains(&Action::Send(index));
+    grant.plan().filter(|_| sending)?.awards.get(index)
 }

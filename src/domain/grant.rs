@@ -1,27 +1,21 @@
 //! The state machine: what happens next to a grant. Every legal transition is in this file; anything else is
 //! [`Illegal`].
 //!
-//! [`Grant::apply`] takes a fact and gives the grant as it is after it, with the actions that follow. The daemon
-//! makes the new grant durable first, performs the actions then, and comes back with the facts that they bring.
+//! [`Grant::apply`] takes a fact and gives the grant as it is after it. The daemon makes that durable first, performs
+//! the [`Grant::actions`] that follow from it then, and comes back with the facts that they bring.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::award::{Award, AwardFact, AwardState, Step};
 use super::event::EventKey;
 use super::plan::{Plan, plan};
-use super::reward::{InDoubtRule, Target};
+use super::reward::Target;
 use super::vote::Vote;
 
-/// How often a step with `in_doubt: repeat` is sent again.
-pub const MOST_REPEATS: u8 = 3;
-/// How often the game may say "offline" about a player whom its own list shows, before the award is refused.
-pub const MOST_OFFLINE_REPLIES: u8 = 5;
 /// For so many seconds a 404 may mean that the vote has not reached the API's replica yet
 /// (contract/gamemonitoring.md).
 const NOT_FOUND_IS_FINAL: u64 = 120;
-/// How much of a reply is kept, in characters.
-const KEPT_REPLY: usize = 300;
-
 /// All that one vote earned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
@@ -53,84 +47,6 @@ pub enum Stage {
         /// The vote, if it was fetched: it is never fetched again.
         vote: Option<Vote>,
     },
-}
-
-/// One reward being issued for one vote.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Award {
-    /// The reward's name.
-    pub reward: String,
-    /// Finished ones first, in the order in which they are sent.
-    pub steps: Vec<Step>,
-    /// Where it stands.
-    pub state: AwardState,
-    /// How often the next step was sent again because it was in doubt.
-    pub repeats: u8,
-    /// How often the game said "offline" about the next step.
-    pub offline_replies: u8,
-}
-
-/// One rendered console command.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    /// Unique within the grant, never reused.
-    pub serial: u32,
-    /// As it is sent.
-    pub command: String,
-    /// Whether it waits until the player is online.
-    pub needs_player: bool,
-    /// Whether it is passed over when it fails or stays silent.
-    pub optional: bool,
-    /// What happens when nobody can know whether it ran.
-    pub in_doubt: InDoubtRule,
-    /// How it was finished, if it was.
-    pub finished: Option<Finish>,
-}
-
-/// How a step was finished.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finish {
-    /// The game answered that it ran: the reply, cut.
-    Ran {
-        /// What the game said.
-        reply: String,
-    },
-    /// It may or may not have run, and that does not matter.
-    PassedOver {
-        /// What happened to it.
-        reason: String,
-    },
-    /// The operator said that it ran.
-    Settled,
-}
-
-/// Where an award stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AwardState {
-    /// The next step waits for something, or is ready.
-    Planned,
-    /// The intent of the next step is recorded.
-    Sending,
-    /// The next step may have run.
-    InDoubt {
-        /// Why nobody knows, in words for the owner.
-        reason: String,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// All steps are finished.
-    Done,
-    /// A step was rejected.
-    Refused {
-        /// In words for the owner, without the game's own.
-        reason: String,
-        /// What the game said, cut; for the log only.
-        reply: Option<String>,
-    },
-    /// Cancelled by the operator.
-    Closed,
 }
 
 /// Something that happened, or was found out.
@@ -178,41 +94,6 @@ pub enum Fact<'a> {
     Award(usize, AwardFact),
 }
 
-/// Something about one award.
-#[derive(Clone, Debug, PartialEq)]
-pub enum AwardFact {
-    /// The next step is about to be sent.
-    Intent,
-    /// Not one byte of it was written.
-    NotSent,
-    /// The game answered that the player is not online: it did not run.
-    Offline,
-    /// The game answered that it ran.
-    Ran {
-        /// What the game said.
-        reply: String,
-    },
-    /// The game answered that it will not do it.
-    Rejected {
-        /// In words for the owner, without the game's own.
-        reason: String,
-        /// What the game said.
-        reply: String,
-    },
-    /// Nobody knows whether it ran.
-    NoOutcome {
-        /// In words for the owner.
-        reason: String,
-    },
-    /// The operator found out whether it ran.
-    Settled {
-        /// Whether it did.
-        ran: bool,
-    },
-    /// The operator wants no more of it.
-    Cancelled,
-}
-
 /// What the daemon has to do, once the grant is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -229,7 +110,13 @@ pub enum Action {
 #[error("{fact} does not fit a grant that is {state}")]
 pub struct Illegal {
     fact: String,
-    state: String,
+    state: &'static str,
+}
+
+impl Illegal {
+    pub(super) fn new(fact: &dyn std::fmt::Debug, state: &'static str) -> Self {
+        Illegal { fact: format!("{fact:?}"), state }
+    }
 }
 
 impl Grant {
@@ -242,23 +129,20 @@ impl Grant {
     ///
     /// # Errors
     /// [`Illegal`] where the design has no such transition.
-    pub fn apply(&self, fact: Fact<'_>, now: Timestamp) -> Result<(Grant, Vec<Action>), Illegal> {
-        let (stage, actions) = match (&self.stage, fact) {
+    pub fn apply(&self, fact: Fact<'_>, now: Timestamp) -> Result<Grant, Illegal> {
+        let stage = match (&self.stage, fact) {
             (Stage::Received { elapsed, .. }, Fact::NotFound { seconds })
                 if elapsed + seconds >= NOT_FOUND_IS_FINAL =>
             {
-                let reason = "GAMEMONITORING knows no such vote.".to_owned();
-                (Stage::Refused { reason, vote: None }, vec![])
+                let reason =
+                    "GAMEMONITORING knows no such vote. If its interface shows the vote, deliver it again.";
+                Stage::Refused { reason: reason.to_owned(), vote: None }
             }
             (
                 Stage::Received { attempts, elapsed },
                 Fact::FetchFailed { seconds } | Fact::NotFound { seconds },
-            ) => {
-                (Stage::Received { attempts: attempts + 1, elapsed: elapsed + seconds }, vec![Action::Fetch])
-            }
-            (Stage::Received { .. }, Fact::Mismatch { reason }) => {
-                (Stage::Refused { reason, vote: None }, vec![])
-            }
+            ) => Stage::Received { attempts: attempts + 1, elapsed: elapsed + seconds },
+            (Stage::Received { .. }, Fact::Mismatch { reason }) => Stage::Refused { reason, vote: None },
             (Stage::Received { .. }, Fact::Fetched { vote, target, order }) => {
                 planned(vote, target, order, now)
             }
@@ -266,41 +150,48 @@ impl Grant {
                 Stage::Refused { vote: Some(vote), .. },
                 Fact::Redelivered { target, order } | Fact::Retried { target, order },
             ) => planned(vote.clone(), target, order, now),
-            (Stage::Refused { vote: None, .. }, Fact::Redelivered { .. } | Fact::Retried { .. }) => (
-                Stage::Received {
-                    attempts: 0,
-                    // The time in which the vote may be on its way to the API is over: the next 404 is final.
-                    elapsed: NOT_FOUND_IS_FINAL,
-                },
-                vec![Action::Fetch],
-            ),
+            (Stage::Refused { vote: None, .. }, Fact::Redelivered { .. } | Fact::Retried { .. }) => {
+                // The time in which the vote may be on its way to the API is over: the next 404 is final.
+                Stage::Received { attempts: 0, elapsed: NOT_FOUND_IS_FINAL }
+            }
             // A redelivery changes nothing in any other state.
-            (Stage::Received { .. }, Fact::Redelivered { .. }) => (self.stage.clone(), vec![]),
+            (Stage::Received { .. }, Fact::Redelivered { .. }) => self.stage.clone(),
             (Stage::Planned(plan), Fact::Redelivered { target, .. }) => {
-                let (plan, actions) = plan.again(target, |state| matches!(state, AwardState::Refused { .. }));
-                (Stage::Planned(plan), actions)
+                Stage::Planned(plan.again(target, |state| matches!(state, AwardState::Refused { .. })))
             }
             (Stage::Planned(plan), Fact::Retried { target, .. }) => {
                 let reopens =
                     |state: &AwardState| matches!(state, AwardState::Refused { .. } | AwardState::Closed);
-                let (plan, actions) = plan.again(target, reopens);
-                (Stage::Planned(plan), actions)
+                Stage::Planned(plan.again(target, reopens))
             }
             (Stage::Planned(plan), Fact::Award(index, fact)) => {
                 let mut plan = plan.clone();
                 let award = plan.awards.get_mut(index);
-                let award = award.ok_or_else(|| illegal(format!("award {index}"), "without it"))?;
+                let award = award
+                    .ok_or_else(|| Illegal::new(&format!("a fact about award {index}"), "without it"))?;
                 *award = award.apply(fact, now)?;
-                let actions = match award.state {
-                    AwardState::Planned => vec![Action::Queue(index)],
-                    AwardState::Sending => vec![Action::Send(index)],
-                    _ => vec![],
-                };
-                (Stage::Planned(plan), actions)
+                Stage::Planned(plan)
             }
-            (stage, fact) => return Err(illegal(format!("{fact:?}"), stage.name())),
+            (stage, fact) => return Err(Illegal::new(&fact, stage.name())),
         };
-        Ok((Grant { stage, ..self.clone() }, actions))
+        Ok(Grant { stage, ..self.clone() })
+    }
+
+    /// What has to be done for the grant as it is: the same after a fact and after a restart.
+    pub fn actions(&self) -> Vec<Action> {
+        let plan = match &self.stage {
+            Stage::Received { .. } => return vec![Action::Fetch],
+            Stage::Refused { .. } => return vec![],
+            Stage::Planned(plan) => plan,
+        };
+        let awards = plan.awards.iter().enumerate();
+        awards
+            .filter_map(|(index, award)| match award.state {
+                AwardState::Planned => Some(Action::Queue(index)),
+                AwardState::Sending => Some(Action::Send(index)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The plan, once there is one.
@@ -323,16 +214,10 @@ impl Grant {
     }
 }
 
-fn planned(vote: Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -> (Stage, Vec<Action>) {
+fn planned(vote: Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -> Stage {
     match plan(&vote, target, order, now) {
-        Ok(plan) => {
-            let waiting = |(index, award): (usize, &Award)| {
-                (award.state == AwardState::Planned).then_some(Action::Queue(index))
-            };
-            let actions = plan.awards.iter().enumerate().filter_map(waiting).collect();
-            (Stage::Planned(Box::new(plan)), actions)
-        }
-        Err(reason) => (Stage::Refused { reason, vote: Some(vote) }, vec![]),
+        Ok(plan) => Stage::Planned(Box::new(plan)),
+        Err(reason) => Stage::Refused { reason, vote: Some(vote) },
     }
 }
 
@@ -357,29 +242,17 @@ impl Stage {
 impl Plan {
     /// Renders anew what is left of each award that `reopens`. Where that cannot be, the award stays refused and
     /// says so.
-    fn again(
-        &self,
-        target: Option<Target<'_>>,
-        reopens: fn(&AwardState) -> bool,
-    ) -> (Box<Plan>, Vec<Action>) {
+    fn again(&self, target: Option<Target<'_>>, reopens: fn(&AwardState) -> bool) -> Box<Plan> {
         let mut plan = Box::new(self.clone());
-        let mut actions = Vec::new();
         for index in 0..plan.awards.len() {
-            if !reopens(&plan.awards[index].state) {
-                continue;
-            }
-            match plan.render_rest(index, target) {
-                Ok(steps) => {
-                    let award = &mut plan.awards[index];
-                    *award = Award::new(&award.reward, steps);
-                    if award.state == AwardState::Planned {
-                        actions.push(Action::Queue(index));
-                    }
+            if reopens(&plan.awards[index].state) {
+                match plan.render_rest(index, target) {
+                    Ok(steps) => plan.awards[index] = Award::new(&self.awards[index].reward, steps),
+                    Err(reason) => plan.awards[index].state = AwardState::Refused { reason, reply: None },
                 }
-                Err(reason) => plan.awards[index].state = AwardState::Refused { reason, reply: None },
             }
         }
-        (plan, actions)
+        plan
     }
 
     /// The finished steps of an award, followed by the rest from today's file.
@@ -403,104 +276,4 @@ impl Plan {
         }
         Ok(finished.iter().cloned().chain(steps.into_iter().skip(finished.len())).collect())
     }
-}
-
-impl Award {
-    /// An award whose finished steps, if any, come first.
-    pub fn new(reward: &str, steps: Vec<Step>) -> Self {
-        let mut award = Award {
-            reward: reward.to_owned(),
-            steps,
-            state: AwardState::Planned,
-            repeats: 0,
-            offline_replies: 0,
-        };
-        if award.next_step().is_none() {
-            award.state = AwardState::Done;
-        }
-        award
-    }
-
-    /// The first step that is not finished.
-    pub fn next_step(&self) -> Option<&Step> {
-        self.steps.iter().find(|step| step.finished.is_none())
-    }
-
-    fn apply(&self, fact: AwardFact, now: Timestamp) -> Result<Award, Illegal> {
-        use AwardFact as F;
-        use AwardState as S;
-        let mut award = self.clone();
-        let Some(step) = award.steps.iter_mut().find(|step| step.finished.is_none()) else {
-            return Err(illegal(format!("{fact:?}"), "without a step to come"));
-        };
-        award.state = match (&self.state, fact) {
-            (S::Planned, F::Intent) => S::Sending,
-            (S::Sending, F::NotSent) => S::Planned,
-            (S::Sending, F::Ran { reply }) => return Ok(award.finish(Finish::Ran { reply: cut(&reply) })),
-            (S::Sending, F::Rejected { reason, .. }) if step.optional => {
-                return Ok(award.finish(Finish::PassedOver { reason }));
-            }
-            (S::Sending, F::Rejected { reason, reply }) => S::Refused { reason, reply: Some(cut(&reply)) },
-            (S::Sending, F::Offline) if step.optional && !step.needs_player => {
-                return Ok(award.finish(Finish::PassedOver { reason: "the player is not online".to_owned() }));
-            }
-            (S::Sending, F::Offline) if award.offline_replies + 1 >= MOST_OFFLINE_REPLIES => S::Refused {
-                reason: format!(
-                    "The game said {MOST_OFFLINE_REPLIES} times about the reward {} that the player is not online, while its list shows the player. Try the command by hand, correct it in rewards.yaml, restart Votive and deliver again.",
-                    award.reward
-                ),
-                reply: None,
-            },
-            (S::Sending, F::Offline) => {
-                // Whatever the file says: this command does need the player.
-                step.needs_player = true;
-                award.offline_replies += 1;
-                S::Planned
-            }
-            (S::Sending, F::NoOutcome { reason }) if step.optional || step.in_doubt == InDoubtRule::Skip => {
-                return Ok(award.finish(Finish::PassedOver { reason }));
-            }
-            (S::Sending, F::NoOutcome { .. })
-                if step.in_doubt == InDoubtRule::Repeat && award.repeats < MOST_REPEATS =>
-            {
-                award.repeats += 1;
-                S::Planned
-            }
-            (S::Sending, F::NoOutcome { reason }) => S::InDoubt { reason, since: now },
-            (S::InDoubt { .. }, F::Settled { ran: true }) => return Ok(award.finish(Finish::Settled)),
-            (S::InDoubt { .. }, F::Settled { ran: false }) => S::Planned,
-            (S::Planned | S::InDoubt { .. } | S::Refused { .. }, F::Cancelled) => S::Closed,
-            (state, fact) => return Err(illegal(format!("{fact:?}"), state.name())),
-        };
-        Ok(award)
-    }
-
-    /// Finishes the next step, and with the last one the award.
-    fn finish(mut self, how: Finish) -> Award {
-        if let Some(step) = self.steps.iter_mut().find(|step| step.finished.is_none()) {
-            step.finished = Some(how);
-        }
-        Award::new(&self.reward, self.steps)
-    }
-}
-
-impl AwardState {
-    fn name(&self) -> &'static str {
-        match self {
-            AwardState::Planned => "planned",
-            AwardState::Sending => "being sent",
-            AwardState::InDoubt { .. } => "in doubt",
-            AwardState::Done => "done",
-            AwardState::Refused { .. } => "refused",
-            AwardState::Closed => "closed",
-        }
-    }
-}
-
-fn illegal(fact: String, state: &str) -> Illegal {
-    Illegal { fact, state: state.to_owned() }
-}
-
-fn cut(reply: &str) -> String {
-    reply.chars().take(KEPT_REPLY).collect()
 }

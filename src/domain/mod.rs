@@ -7,10 +7,11 @@
 //! - [`vote`]: what the API says about the event; [`player`]: who may be named in a console command
 //! - [`template`] and [`reward`]: what `rewards.yaml` says shall be issued
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
-//! - [`grant`]: the state machine; every legal transition is there
+//! - [`grant`] and [`award`]: the state machine; every legal transition is there
 //! - [`standing`]: what those who wait for a grant are told
 //! - [`reply`] and [`presence`]: what the game's answers mean
 
+pub mod award;
 pub mod event;
 pub mod grant;
 pub mod plan;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::grant::{Award, AwardState, Step};
+use super::award::{Award, AwardState, Step};
 use super::player::PlayerName;
 use super::reward::{Reward, Target};
 use super::template::Values;
@@ -49,7 +49,7 @@ pub fn plan(vote: &Vote, target: Option<Target<'_>>, order: u64, now: Timestamp)
         format!("No server in rewards.yaml has the {}. Add the id to one of your servers, restart Votive and deliver again.", vote.server)
     })?;
     let player = PlayerName::parse(&vote.nickname, target.bedrock_prefix)
-        .map_err(|why| format!("The vote has no player to reward: {why}."))?;
+        .map_err(|why| format!("The vote has no player to reward: {why}. The voter has to give the name that they have in Minecraft."))?;
     let mut plan = Plan {
         vote: vote.clone(),
         player,

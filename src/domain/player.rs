@@ -35,10 +35,10 @@ impl PlayerName {
     /// # Errors
     /// [`BadName`] for everything that is not a Minecraft name: it must never reach a console.
     pub fn parse(nickname: &str, bedrock_prefix: Option<char>) -> Result<Self, BadName> {
-        let (name, rest) = match bedrock_prefix.and_then(|prefix| nickname.strip_prefix(prefix)) {
-            Some(gamertag) => {
-                let gamertag = join_single_spaces(gamertag);
-                let prefix = &nickname[..1];
+        let prefix = bedrock_prefix.filter(|&prefix| nickname.starts_with(prefix));
+        let (name, rest) = match prefix {
+            Some(prefix) => {
+                let gamertag = join_single_spaces(&nickname[prefix.len_utf8()..]);
                 (format!("{prefix}{gamertag}"), gamertag)
             }
             None => (nickname.to_owned(), nickname.to_owned()),

@@ -78,7 +78,8 @@ pub fn read_list(reply: &str, rules: &ReplyRules) -> Option<Online> {
     }
     if let Some(captures) = texts::ESSENTIALS.captures(&plain) {
         // It shows nicknames, and hides who is vanished: absence proves nothing, even at 0.
-        return Some(Online { names: words(&captures["names"]), complete: false });
+        let names: Vec<&str> = captures["names"].lines().map(without_group).collect();
+        return Some(Online { names: words(&names.join(" ")), complete: false });
     }
     let captures = texts::VANILLA.captures(&plain).or_else(|| texts::PLAYERS.captures(&plain))?;
     let listed = captures["names"].split(',').filter(|entry| !entry.trim().is_empty()).count();
@@ -98,7 +99,12 @@ pub fn read_entity_test(reply: &str) -> Presence {
     }
 }
 
-/// Every word of a list of names, lower-cased: names stand among group names, AFK marks and team prefixes.
+/// A line of names without the name of their group.
+fn without_group(line: &str) -> &str {
+    line.split_once(": ").map_or(line, |(_group, names)| names)
+}
+
+/// Every word of a list of names, lower-cased: names stand among AFK marks and team prefixes.
 fn words(names: &str) -> HashSet<String> {
     let apart = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '(' | ')' | '~' | ':');
     names.split(apart).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
@@ -149,6 +155,7 @@ mod tests {
         let list = "§6There are §c2§6 out of maximum §c20§6 players online.\n§6admin§r: [AFK]§4~Boss§r\n§6default§r: Steve§f";
         assert_eq!(ask(list, "Steve"), Some(Presence::Online));
         assert_eq!(ask(list, "Alex"), Some(Presence::Unknown));
+        assert_eq!(ask(list, "admin"), Some(Presence::Unknown), "that is a group");
         assert_eq!(ask("There are 0/1 out of maximum 20 players online.", "Alex"), Some(Presence::Unknown));
     }
 

@@ -55,7 +55,7 @@ mod texts {
         LazyLock::new(|| Regex::new(r"^Unknown (?:or incomplete )?command\b").unwrap());
     pub(super) static BAD_ARGUMENT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?s)<--\[HERE\]\s*$|^Unknown item '|^Incorrect argument for command|^Expected |^Invalid |^There is no such |is not a valid number",
+            r"(?s)<--\[HERE\]\s*$|^Unknown item '|^Incorrect argument for command|^Expected |^There is no such |^'[^']*' is not a valid number",
         )
         .unwrap()
     });

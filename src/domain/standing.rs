@@ -1,6 +1,7 @@
 //! How a grant stands for those who wait for it: the platform, `votive test-vote`, `votive resolve`.
 
-use super::grant::{Award, AwardState, Grant, Stage};
+use super::award::{Award, AwardState};
+use super::grant::{Grant, Stage};
 use super::player::PlayerName;
 use super::vote::ServerRef;
 
@@ -13,6 +14,8 @@ pub enum Wait {
     Player,
     /// The game server to come back.
     Server,
+    /// The right RCON password.
+    Password,
 }
 
 /// How a grant stands.
@@ -28,6 +31,8 @@ pub enum Standing {
     AwaitsPlayer,
     /// What is left waits for the game server of this name.
     ServerDown(String),
+    /// What is left waits for the right RCON password of the game server of this name.
+    WrongPassword(String),
     /// What is left waits for a game server that is not in `rewards.yaml` any more.
     ServerGone(ServerRef),
     /// A step may have run on the game server of this name.
@@ -56,6 +61,7 @@ pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wai
             Wait::Turn => Standing::Working,
             Wait::Player => Standing::AwaitsPlayer,
             Wait::Server => Standing::ServerDown(server.to_owned()),
+            Wait::Password => Standing::WrongPassword(server.to_owned()),
         },
     });
     standings.max_by_key(urgency).unwrap_or(Standing::Granted)
@@ -67,7 +73,11 @@ fn urgency(standing: &Standing) -> u8 {
     match standing {
         Standing::Granted | Standing::Recorded => 0,
         Standing::AwaitsPlayer => 1,
-        Standing::ServerDown(_) | Standing::ServerGone(_) | Standing::ApiDown | Standing::Unrecorded => 2,
+        Standing::ServerDown(_)
+        | Standing::WrongPassword(_)
+        | Standing::ServerGone(_)
+        | Standing::ApiDown
+        | Standing::Unrecorded => 2,
         Standing::InDoubt(_) => 3,
         Standing::Refused(_) => 4,
         Standing::Working => 5,

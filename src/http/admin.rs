@@ -98,6 +98,11 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
         Standing::ServerDown(_) => {
             format!("Recorded: {server} is down, and the reward waits until it is back. Event {event}.")
         }
+        Standing::WrongPassword(_) => {
+            format!(
+                "Recorded: {server} refuses the RCON password. Correct it and restart Votive. Event {event}."
+            )
+        }
         Standing::Working | Standing::Recorded => {
             format!("Recorded, and {server} is still at it. Event {event}.")
         }
@@ -121,7 +126,7 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
 }
 
 async fn resolve(doubt: &Resolve, intake: &Intake) -> Result<String, (StatusCode, String)> {
-    match intake.settle_doubt(&doubt.event_id, doubt.ran).await {
+    match intake.settle(&doubt.event_id, doubt.ran).await {
         Ok(rewards) => {
             let how = if doubt.ran {
                 "its command counts as run, and the rest follows"

@@ -1,6 +1,5 @@
 //! Serves connections within limits: hostile, slow and broken clients cost a bounded amount of memory and time.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The most bytes of a request's body; a delivery has about two hundred.
-pub const LONGEST_BODY: usize = 16 * 1024;
+const LONGEST_BODY: usize = 16 * 1024;
 /// The most bytes of a request's head, and of what is read ahead.
 const LONGEST_HEAD: usize = 16 * 1024;
 /// The most headers of a request.
@@ -36,7 +35,7 @@ const MOST_CONNECTIONS: usize = 256;
 /// How long to wait after the system refused to hand out a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 /// How long a shutdown waits for answers that are being written.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// An answer, whole.
 pub type Answer = Response<Full<Bytes>>;
@@ -94,8 +93,8 @@ where
             Ok(stream) => {
                 let handler = handler.clone();
                 let service = service_fn(move |request| {
-                    let answer = handler(request);
-                    async { Ok::<_, Infallible>(answer.await) }
+                    // A task of its own: what has begun goes on when the client hangs up.
+                    tokio::spawn(handler(request))
                 });
                 let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
                 tokio::spawn(async move {

@@ -104,6 +104,12 @@ fn answer(delivery: &Delivery, standing: Standing) -> Answer {
                 "{server} is down. The reward is recorded and will be given when it is back; no redelivery needed."
             ),
         ),
+        Standing::WrongPassword(server) => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "{server} refuses the RCON password that Votive has. The reward is recorded; correct the password and restart Votive."
+            ),
+        ),
         Standing::ServerGone(server) => sentence(
             StatusCode::SERVICE_UNAVAILABLE,
             format!(

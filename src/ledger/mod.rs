@@ -7,7 +7,7 @@ mod file;
 mod record;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
@@ -34,7 +34,30 @@ const QUEUE: usize = 1024;
 pub struct Ledger {
     database: Arc<Database>,
     requests: mpsc::Sender<writer::Request>,
-    failed: CancellationToken,
+    failure: Failure,
+}
+
+/// The first error of the storage. After it nothing more is read or written on this handle.
+#[derive(Clone, Debug, Default)]
+struct Failure {
+    cause: Arc<OnceLock<Arc<str>>>,
+    happened: CancellationToken,
+}
+
+impl Failure {
+    fn set(&self, error: &dyn std::fmt::Display) -> LedgerError {
+        let cause = self.cause.get_or_init(|| {
+            tracing::error!("the ledger cannot be read or written, Votive has to stop: {error}");
+            error.to_string().into()
+        });
+        self.happened.cancel();
+        LedgerError::Failed(Arc::clone(cause))
+    }
+
+    /// Refuses everything after the first error.
+    fn check(&self) -> Result<(), LedgerError> {
+        self.cause.get().map_or(Ok(()), |cause| Err(LedgerError::Failed(Arc::clone(cause))))
+    }
 }
 
 /// Why the ledger did not do what it was asked.
@@ -52,15 +75,17 @@ impl Ledger {
     /// Starts the writer of an open database.
     fn start(database: Database) -> std::io::Result<Self> {
         let database = Arc::new(database);
-        let failed = CancellationToken::new();
+        let failure = Failure::default();
         let (requests, queue) = mpsc::channel(QUEUE);
-        writer::start(Arc::clone(&database), queue, failed.clone())?;
-        Ok(Ledger { database, requests, failed })
+        writer::start(Arc::clone(&database), queue, failure.clone())?;
+        Ok(Ledger { database, requests, failure })
     }
 
-    /// Waits until the ledger has failed. From then on every call fails, and a restart is the remedy.
-    pub async fn failed(&self) {
-        self.failed.cancelled().await;
+    /// Waits until the ledger has failed, and gives the first error. From then on every call fails, and a restart is
+    /// the remedy.
+    pub async fn failed(&self) -> LedgerError {
+        self.failure.happened.cancelled().await;
+        self.failure.set(&"it has stopped")
     }
 
     /// The grant of an event, if there is one.
@@ -113,34 +138,34 @@ impl Ledger {
     /// written any more.
     pub async fn put(&self, grant: &Grant, expected: Revision) -> Result<Revision, LedgerError> {
         let revision = expected.next();
-        let bytes = record::encode(grant, revision).map_err(|error| self.fail(&error.to_string()))?;
+        let bytes = record::encode(grant, revision).map_err(|error| self.failure.set(&error))?;
         let put = writer::Put { key: record::key(&grant.event), bytes, expected, open: grant.is_open() };
         self.ask(|answer| writer::Request::Put(put, answer)).await?;
         Ok(revision)
     }
 
     /// Reads the grant of an event, lets `decide` change it, and stores it; again from the start if somebody else
-    /// was faster. Returns the grant as it is stored, with what `decide` gave beside it.
+    /// was faster. Gives the grant as it is stored.
     ///
     /// # Errors
     /// The outer one where the ledger fails, the inner one where `decide` refuses; nothing is stored then.
-    pub async fn update<T, E>(
+    pub async fn update<E>(
         &self,
         event: &EventKey,
-        decide: impl Fn(Option<&Grant>) -> Result<(Grant, T), E>,
-    ) -> Result<Result<(Grant, T), E>, LedgerError> {
+        decide: impl Fn(Option<&Grant>) -> Result<Grant, E>,
+    ) -> Result<Result<Grant, E>, LedgerError> {
         loop {
             let record = self.get(event)?;
-            let revision = record.as_ref().map_or(Revision::NONE, |record| record.revision);
-            let (grant, rest) = match decide(record.as_ref().map(|record| &record.grant)) {
-                Ok(decided) => decided,
+            let grant = match decide(record.as_ref().map(|record| &record.grant)) {
+                Ok(grant) => grant,
                 Err(refused) => return Ok(Err(refused)),
             };
+            let revision = record.as_ref().map_or(Revision::NONE, |record| record.revision);
             if record.is_some_and(|record| record.grant == grant) {
-                return Ok(Ok((grant, rest)));
+                return Ok(Ok(grant));
             }
             match self.put(&grant, revision).await {
-                Ok(_) => return Ok(Ok((grant, rest))),
+                Ok(_) => return Ok(Ok(grant)),
                 Err(LedgerError::Conflict) => {}
                 Err(error) => return Err(error),
             }
@@ -156,21 +181,16 @@ impl Ledger {
     }
 
     async fn ask(&self, request: impl FnOnce(writer::Answer) -> writer::Request) -> Result<(), LedgerError> {
+        self.failure.check()?;
         let (answer, answered) = oneshot::channel();
-        let gone = || LedgerError::Failed("its writer has stopped".into());
+        // The writer ends only with an error, which it has set by then.
+        let gone = || self.failure.set(&"its writer has stopped");
         self.requests.send(request(answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 
     fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, LedgerError> {
-        if self.failed.is_cancelled() {
-            return Err(LedgerError::Failed("it failed before; Votive has to be restarted".into()));
-        }
-        read(&self.database).map_err(|error| self.fail(&error.to_string()))
-    }
-
-    fn fail(&self, why: &str) -> LedgerError {
-        self.failed.cancel();
-        LedgerError::Failed(why.into())
+        self.failure.check()?;
+        read(&self.database).map_err(|error| self.failure.set(&error))
     }
 }

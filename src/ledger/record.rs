@@ -1,6 +1,7 @@
 //! The bytes of the ledger: versioned JSON of ours, so that no library's encoding is part of the format.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::domain::event::EventKey;
 use crate::domain::grant::Grant;
@@ -63,30 +64,20 @@ pub(super) fn encode(grant: &Grant, revision: Revision) -> Result<Vec<u8>, Unrea
 
 /// The grant in these bytes.
 pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
-    check_version(bytes)?;
-    let stored: Stored<Grant> = serde_json::from_slice(bytes)?;
-    Ok(Record { grant: stored.grant, revision: stored.revision })
+    let stored: Stored<&RawValue> = serde_json::from_slice(bytes)?;
+    check_version(stored.v)?;
+    Ok(Record { grant: serde_json::from_str(stored.grant.get())?, revision: stored.revision })
 }
 
-/// The revision in these bytes, without reading the rest.
+/// The revision in these bytes, without reading the grant.
 pub(super) fn revision(bytes: &[u8]) -> Result<Revision, Unreadable> {
-    #[derive(Deserialize)]
-    struct Head {
-        revision: Revision,
-    }
-    check_version(bytes)?;
-    Ok(serde_json::from_slice::<Head>(bytes)?.revision)
+    let stored: Stored<&RawValue> = serde_json::from_slice(bytes)?;
+    check_version(stored.v)?;
+    Ok(stored.revision)
 }
 
-fn check_version(bytes: &[u8]) -> Result<(), Unreadable> {
-    #[derive(Deserialize)]
-    struct Head {
-        v: u32,
-    }
-    match serde_json::from_slice::<Head>(bytes)?.v {
-        VERSION => Ok(()),
-        newer => Err(Unreadable::Newer(newer)),
-    }
+fn check_version(version: u32) -> Result<(), Unreadable> {
+    if version == VERSION { Ok(()) } else { Err(Unreadable::Newer(version)) }
 }
 
 /// The key of a grant: neither part can hold a zero.
@@ -118,7 +109,11 @@ impl Identity {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        check_version(bytes)?;
+        #[derive(Deserialize)]
+        struct Head {
+            v: u32,
+        }
+        check_version(serde_json::from_slice::<Head>(bytes)?.v)?;
         Ok(serde_json::from_slice(bytes)?)
     }
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableTable};
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
 use super::record::{self, Revision};
-use super::{GRANTS, LedgerError, OPEN};
+use super::{Failure, GRANTS, LedgerError, OPEN};
 
-/// The most records of one commit; measured gains level off there (group commit, reference figures in the design).
+/// The most records of one commit, so that the first of them does not wait long for the last.
 const BATCH: usize = 256;
 
 /// Where a request's outcome goes, once it is durable.
@@ -36,11 +35,11 @@ pub(super) struct Put {
 }
 
 /// Starts the thread. It ends with its last client, or with the first error of the storage: after that every write
-/// on this handle would fail, so everybody is told, and `failed` is set.
+/// on this handle would fail, so everybody is told, and `failure` is set.
 pub(super) fn start(
     database: Arc<Database>,
     mut queue: mpsc::Receiver<Request>,
-    failed: CancellationToken,
+    failure: Failure,
 ) -> std::io::Result<()> {
     std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
         while let Some(first) = queue.blocking_recv() {
@@ -50,9 +49,7 @@ pub(super) fn start(
             {
                 batch.push(next);
             }
-            if let Err(error) = commit(&database, batch) {
-                tracing::error!("the ledger cannot be written, Votive has to stop: {error}");
-                failed.cancel();
+            if commit(&database, batch, &failure).is_err() {
                 break;
             }
         }
@@ -61,7 +58,7 @@ pub(super) fn start(
 }
 
 /// Writes a batch in one transaction, and answers each request only after it is durable.
-fn commit(database: &Database, batch: Vec<Request>) -> Result<(), LedgerError> {
+fn commit(database: &Database, batch: Vec<Request>, failure: &Failure) -> Result<(), LedgerError> {
     let mut puts = Vec::new();
     let mut answers = Vec::new();
     for request in batch {
@@ -85,7 +82,7 @@ fn commit(database: &Database, batch: Vec<Request>) -> Result<(), LedgerError> {
             Ok(())
         }
         Err(error) => {
-            let error = LedgerError::Failed(error.to_string().into());
+            let error = failure.set(&error);
             for answer in answers {
                 drop(answer.send(Err(error.clone())));
             }

@@ -10,12 +10,14 @@ use crate::domain::vote::{self, NotAVote, Vote};
 /// The most bytes of an answer; a vote has a few hundred.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
+/// How long an answer may take. The platform is told earlier that we are still at it.
+const LIMIT: Duration = Duration::from_secs(10);
+
 /// A client of the platform's API.
 #[derive(Clone, Debug)]
 pub struct Api {
     client: Client,
     base: Url,
-    limit: Duration,
 }
 
 /// Why there is no vote. The texts name no address.
@@ -33,26 +35,21 @@ pub enum FetchError {
 }
 
 impl Api {
-    /// A client for the API at `base`, which gives up on an answer after `limit`. It follows no redirects and uses no
+    /// A client for the API at `base`, which gives up on an answer after 10 s. It follows no redirects and uses no
     /// proxy.
     ///
     /// # Errors
     /// Where the system has no certificate authorities to trust.
-    pub fn new(base: &Url, limit: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(base: &Url) -> Result<Self, reqwest::Error> {
         // Fails only where it was done before.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .timeout(limit)
+            .timeout(LIMIT)
             .user_agent(concat!("votive/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Api { client, base: base.clone(), limit })
-    }
-
-    /// How long an answer may take.
-    pub fn limit(&self) -> Duration {
-        self.limit
+        Ok(Api { client, base: base.clone() })
     }
 
     /// Asks for the vote of an event. The id was checked, so it is one segment of the path.

@@ -1,9 +1,10 @@
 //! A logged-in connection, and what each way for a command to end proves.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -18,6 +19,8 @@ const FULL_FRAME: usize = 4096;
 const NEXT_FRAME: Duration = Duration::from_millis(200);
 /// How long a second frame may take after an empty first one: some servers send the text in the second.
 const AFTER_EMPTY: Duration = Duration::from_millis(100);
+/// How much may have arrived unasked, in pieces of 4096 bytes, before the other side is not worth listening to.
+const MOST_PIECES: usize = 256;
 /// The most bytes of a reply that are put together.
 const LONGEST_REPLY: usize = 256 * 1024;
 
@@ -29,6 +32,8 @@ pub struct Connection {
     received: BytesMut,
     last_id: i32,
     answered: Instant,
+    /// The connection has ended, or the stream is out of step.
+    ended: bool,
 }
 
 /// Why there is no connection.
@@ -92,8 +97,13 @@ impl Connection {
             .map_err(ConnectError::Unreachable)?;
         // A command is one small write that shall leave at once.
         stream.set_nodelay(true).map_err(ConnectError::Unreachable)?;
-        let mut connection =
-            Connection { stream, received: BytesMut::new(), last_id: 0, answered: Instant::now() };
+        let mut connection = Connection {
+            stream,
+            received: BytesMut::new(),
+            last_id: 0,
+            answered: Instant::now(),
+            ended: false,
+        };
         timeout(timeouts.login, connection.log_in(password)).await.map_err(|_| ConnectError::TimedOut)??;
         Ok(connection)
     }
@@ -119,16 +129,27 @@ impl Connection {
         self.answered.elapsed() <= period
     }
 
-    /// Whether the other side has closed the connection, as far as that is known without waiting.
-    pub fn is_closed(&mut self) -> bool {
-        loop {
-            match self.stream.try_read_buf(&mut self.received) {
+    /// Whether the other side has closed the connection, as far as that is known without waiting. What has arrived
+    /// belongs to earlier commands and is dropped.
+    ///
+    /// Asks the system itself: the runtime may not have heard of the end yet.
+    fn is_closed(&mut self) -> bool {
+        let socket = SockRef::from(&self.stream);
+        let mut piece = [0; 4096];
+        for _ in 0..MOST_PIECES {
+            match (&*socket).read(&mut piece) {
                 Ok(0) => return true,
-                // Late frames of earlier commands; the next command drops them by their id.
-                Ok(_) => {}
+                Ok(length) => self.received.extend_from_slice(&piece[..length]),
                 Err(error) => return error.kind() != ErrorKind::WouldBlock,
             }
+            while let Some(frame) = Frame::decode(&mut self.received).transpose() {
+                if frame.is_err() {
+                    return true;
+                }
+            }
         }
+        // It talks without being asked, and does not stop.
+        true
     }
 
     /// Sends a command and waits for its reply for at most `limit`.
@@ -136,52 +157,49 @@ impl Connection {
         if command.len() > LONGEST_COMMAND {
             return Outcome::TooLong;
         }
-        if self.is_closed() {
+        if self.ended || self.is_closed() {
             return Outcome::NotSent;
         }
         let deadline = Instant::now() + limit;
         let id = self.fresh_id();
-        let mut wire = Frame::new(id, COMMAND, Bytes::copy_from_slice(command.as_bytes())).encode();
+        let wire = Frame::new(id, COMMAND, Bytes::copy_from_slice(command.as_bytes())).encode();
+        // Vanilla does not put split frames together, and a frame this small is taken in one piece or not at all.
         match timeout_at(deadline, self.stream.write(&wire)).await {
             Ok(Ok(0) | Err(_)) | Err(_) => return Outcome::NotSent,
-            Ok(Ok(written)) => drop(wire.split_to(written)),
+            Ok(Ok(written)) if written < wire.len() => return Outcome::Broken(Broken::Closed),
+            Ok(Ok(_)) => {}
         }
-        let answer = async {
-            self.stream.write_all(&wire).await?;
-            self.reply(id).await
+        let first = match timeout_at(deadline, self.payload_of(id)).await {
+            Ok(Ok(Some(first))) => first,
+            Ok(Ok(None)) => return Outcome::LoginExpired,
+            Ok(Err(broken)) => return Outcome::Broken(broken),
+            Err(_) => return Outcome::Silent,
         };
-        match timeout_at(deadline, answer).await {
-            Ok(Ok(Some(reply))) => {
-                self.answered = Instant::now();
-                Outcome::Reply(reply)
-            }
-            Ok(Ok(None)) => Outcome::LoginExpired,
-            Ok(Err(broken)) => Outcome::Broken(broken),
-            Err(_) => Outcome::Silent,
-        }
+        self.answered = Instant::now();
+        Outcome::Reply(self.rest_of(id, first).await)
     }
 
-    /// The reply to command `id`, put together; `None` where the server answers that the login has expired. Frames
-    /// with any other id belong to earlier commands and are dropped.
-    async fn reply(&mut self, id: i32) -> Result<Option<String>, Broken> {
-        let Some(first) = self.payload_of(id).await? else {
-            return Ok(None);
-        };
+    /// The reply to command `id`, put together behind its `first` frame. That the connection ends here takes nothing
+    /// from the reply that has arrived; the next command finds it out.
+    async fn rest_of(&mut self, id: i32, first: Bytes) -> String {
+        let mut more = first.is_empty() || is_full(&first);
+        let mut patience = if first.is_empty() { AFTER_EMPTY } else { NEXT_FRAME };
         let mut reply = BytesMut::from(first);
-        let mut more = reply.is_empty() || is_full(&reply);
-        let mut patience = if reply.is_empty() { AFTER_EMPTY } else { NEXT_FRAME };
         while more && reply.len() < LONGEST_REPLY {
-            // That the connection ends here takes nothing from the reply that has arrived.
-            let Ok(Ok(Some(next))) = timeout(patience, self.payload_of(id)).await else {
+            let Ok(next) = timeout(patience, self.payload_of(id)).await else { break };
+            let Ok(Some(next)) = next else {
+                self.ended = true;
                 break;
             };
             more = is_full(&next);
             reply.extend_from_slice(&next);
             patience = NEXT_FRAME;
         }
-        Ok(Some(String::from_utf8_lossy(&reply).into_owned()))
+        String::from_utf8_lossy(&reply).into_owned()
     }
 
+    /// The payload of the next frame with this id; `None` where the server answers that the login has expired. Frames
+    /// with any other id belong to earlier commands and are dropped.
     async fn payload_of(&mut self, id: i32) -> Result<Option<Bytes>, Broken> {
         loop {
             let frame = self.next_frame().await?;

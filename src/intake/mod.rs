@@ -1,0 +1,290 @@
+//! From an event to a grant: look up, fetch, plan, record; then the workers go on.
+
+mod operator;
+
+pub use operator::NotSettled;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Acknowledge, Config};
+use crate::dispatch::Dispatch;
+use crate::dispatch::board::{Board, Follower};
+use crate::domain::award::AwardFact;
+use crate::domain::event::EventKey;
+use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
+
+use crate::domain::standing::{self, Standing, Wait};
+use crate::domain::vote::Vote;
+use crate::ledger::{Ledger, LedgerError};
+use crate::log;
+use crate::platform::{Api, FetchError};
+
+/// The wait before the API is asked a second time; each later one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// How many votes are fetched at the same time.
+const FETCHES: usize = 32;
+
+/// Takes in events.
+#[derive(Debug)]
+pub struct Intake {
+    config: Arc<Config>,
+    ledger: Ledger,
+    api: Api,
+    board: Board,
+    dispatch: Dispatch,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    /// The place of the last plan among all plans.
+    last_order: AtomicU64,
+    fetches: Semaphore,
+}
+
+impl Intake {
+    /// Puts the parts together. Nothing happens until [`resume`](Self::resume) or an event.
+    pub fn new(
+        config: Arc<Config>,
+        ledger: Ledger,
+        api: Api,
+        board: Board,
+        dispatch: Dispatch,
+        shutdown: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Self {
+        Intake {
+            config,
+            ledger,
+            api,
+            board,
+            dispatch,
+            shutdown,
+            tasks,
+            last_order: AtomicU64::new(0),
+            fetches: Semaphore::new(FETCHES),
+        }
+    }
+
+    /// Goes on with everything that was open when Votive stopped. What was on the wire then is in doubt.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub async fn resume(self: &Arc<Self>) -> Result<(), LedgerError> {
+        let open = self.ledger.open_grants()?;
+        let last = open.iter().filter_map(|record| Some(record.grant.plan()?.order)).max();
+        self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
+        let mut planned = Vec::new();
+        for record in open {
+            let event = &record.grant.event;
+            match record.grant.plan() {
+                Some(plan) => planned.push((plan.order, self.interrupted(record.grant).await?)),
+                None => {
+                    let (follower, _) = self.board.follow(event);
+                    self.tasks.spawn(Arc::clone(self).advance(event.clone(), follower));
+                }
+            }
+        }
+        // The workers hear of all of them before they begin, and so begin with the first.
+        planned.sort_by_key(|(order, _)| *order);
+        for (_, grant) in &planned {
+            log::doubts(grant, &self.config);
+            self.go_on(grant);
+        }
+        Ok(())
+    }
+
+    /// A grant as it is after a stop: nobody knows what became of the steps that were on their way.
+    async fn interrupted(&self, grant: Grant) -> Result<Grant, LedgerError> {
+        let mut after = grant;
+        for action in after.actions() {
+            if let Action::Send(index) = action {
+                let reason = "Votive was stopped while the command was on its way".to_owned();
+                let fact = Fact::Award(index, AwardFact::NoOutcome { reason });
+                // What is being sent can end without an outcome.
+                if let Ok(grant) = self.apply(&after.event, fact).await? {
+                    after = grant;
+                }
+            }
+        }
+        Ok(after)
+    }
+
+    /// Takes in a delivery of `event` and waits, at most until `deadline`, to learn how its grant stands. What has
+    /// begun goes on after that. Deliveries of one event at the same moment share one grant and one answer.
+    pub async fn deliver(self: &Arc<Self>, event: &EventKey, deadline: Instant) -> Standing {
+        if self.shutdown.is_cancelled() {
+            return Standing::Unrecorded;
+        }
+        let (mut follower, first) = self.board.follow(event);
+        if first {
+            let (setter, _) = self.board.follow(event);
+            self.tasks.spawn(Arc::clone(self).advance(event.clone(), setter));
+        } else {
+            follower.nudge();
+        }
+        if self.config.webhook.acknowledge == Acknowledge::Recorded {
+            return self.record(event).await.map_or(Standing::Unrecorded, |_| Standing::Recorded);
+        }
+        let standing = tokio::select! {
+            biased;
+            standing = follower.outcome(deadline) => standing,
+            _ = self.ledger.failed() => Standing::Unrecorded,
+        };
+        match standing {
+            // The answer does not wait any longer, so the event has to be durable before it.
+            Standing::Working => match self.record(event).await.map(|grant| grant.stage) {
+                Ok(Stage::Received { .. }) => Standing::ApiDown,
+                Ok(_) => Standing::Working,
+                Err(_) => Standing::Unrecorded,
+            },
+            settled => settled,
+        }
+    }
+
+    /// Makes the event durable, if it is not yet. Gives its grant.
+    async fn record(&self, event: &EventKey) -> Result<Grant, LedgerError> {
+        let now = Timestamp::now();
+        let received = |grant: Option<&Grant>| -> Result<Grant, Infallible> {
+            Ok(grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now)))
+        };
+        self.ledger.update(event, received).await.map(|Ok(grant)| grant)
+    }
+
+    /// Brings an event as far as it can be brought without a game server. `follower` keeps the event's entry on the
+    /// board, so that only one of these runs for an event.
+    async fn advance(self: Arc<Self>, event: EventKey, follower: Follower) {
+        let advanced = match self.ledger.get(&event) {
+            Ok(Some(record)) if record.grant.actions() != [Action::Fetch] => {
+                self.redelivered(record.grant, &follower).await
+            }
+            Ok(_) => self.fetch(&event, &follower).await,
+            Err(error) => Err(error),
+        };
+        match advanced {
+            Ok(Some(grant)) => self.go_on(&grant),
+            Ok(None) | Err(_) => self.board.publish(&event, Standing::Unrecorded),
+        }
+    }
+
+    /// A delivery of an event that is past its fetch: what is refused is tried again.
+    async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
+        let server = match &grant.stage {
+            Stage::Planned(plan) => Some(&plan.vote.server),
+            Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
+            Stage::Received { .. } => None,
+        };
+        let target =
+            server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server));
+        let fact = Fact::Redelivered { target, order: self.next_order() };
+        // A redelivery fits every grant.
+        match self.apply(&grant.event, fact).await? {
+            Ok(again) if again.actions() == [Action::Fetch] => self.fetch(&again.event, follower).await,
+            Ok(again) => Ok(Some(again)),
+            Err(_) => Ok(Some(grant)),
+        }
+    }
+
+    /// Asks the API until it tells the vote, or that there is none; `None` if the shutdown came first.
+    async fn fetch(&self, event: &EventKey, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
+        let mut asked: Option<Instant> = None;
+        loop {
+            let answer = tokio::select! {
+                answer = self.ask(event) => answer,
+                () = self.shutdown.cancelled() => return Ok(None),
+            };
+            let seconds =
+                asked.replace(Instant::now()).map_or(0, |asked| asked.elapsed().as_secs_f64().round() as u64);
+            let fact = match &answer {
+                Ok(vote) => self.fetched(vote.clone()),
+                Err(FetchError::NotFound) => Fact::NotFound { seconds },
+                Err(FetchError::Temporary(_)) => Fact::FetchFailed { seconds },
+                Err(FetchError::Mismatch(why)) => Fact::Mismatch {
+                    reason: format!("The vote is refused: {why}. Report it to GAMEMONITORING."),
+                },
+            };
+            let Ok(grant) = self.apply(event, fact).await? else {
+                // Somebody else was faster.
+                return Ok(self.ledger.get(event)?.map(|record| record.grant));
+            };
+            let Stage::Received { attempts, .. } = grant.stage else {
+                log::planned(&grant, &self.config);
+                return Ok(Some(grant));
+            };
+            let wait = wait_before(attempts);
+            if let Err(why) = answer {
+                tracing::warn!(%event, attempts, "waiting for the API: {why}; asking again in {} s", wait.as_secs_f64().ceil());
+            }
+            self.board.publish(event, Standing::ApiDown);
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = follower.nudged() => {}
+                () = self.shutdown.cancelled() => return Ok(None),
+            }
+        }
+    }
+
+    async fn ask(&self, event: &EventKey) -> Result<Vote, FetchError> {
+        // The semaphore is never closed, so there is always a permit in the end.
+        let _permit = self.fetches.acquire().await;
+        self.api.vote(event).await
+    }
+
+    /// The fact that a vote is known, with the rewards of its server as they are today.
+    fn fetched(&self, vote: Vote) -> Fact<'_> {
+        let target = self.config.server(&vote.server).map(|server| self.config.target(server));
+        Fact::Fetched { vote, target, order: self.next_order() }
+    }
+
+    /// A place behind all plans so far: the time in microseconds, or one more than the last. So it also comes behind
+    /// plans that are refused at the moment, unless the clock went back.
+    fn next_order(&self) -> u64 {
+        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
+        let next = |last: u64| now.max(last + 1);
+        let last = self.last_order.update(Ordering::Relaxed, Ordering::Relaxed, next);
+        next(last)
+    }
+
+    /// Makes a fact durable; about an event that the ledger does not know, it is a fact about a new grant.
+    async fn apply(&self, event: &EventKey, fact: Fact<'_>) -> Result<Result<Grant, Illegal>, LedgerError> {
+        let now = Timestamp::now();
+        let decide = |grant: Option<&Grant>| match grant {
+            Some(grant) => grant.apply(fact.clone(), now),
+            None => Grant::received(event.clone(), now).apply(fact.clone(), now),
+        };
+        self.ledger.update(event, decide).await
+    }
+
+    /// Hands a grant to its worker, and publishes how it stands where there is nothing to do for one.
+    fn go_on(&self, grant: &Grant) {
+        let standing = match grant.plan() {
+            Some(plan) if grant.is_open() => {
+                if self.dispatch.look_at(&grant.event, &plan.vote.server) {
+                    return;
+                }
+                log::server_gone(&grant.event, plan);
+                Standing::ServerGone(plan.vote.server.clone())
+            }
+            _ => {
+                log::vote_refused(grant);
+                standing::of(grant, "", |_, _| Wait::Turn)
+            }
+        };
+        self.board.publish(&grant.event, standing);
+    }
+}
+
+/// How long to wait after so many attempts, between three quarters of the full time and all of it.
+fn wait_before(attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
+    let full = (FIRST_WAIT * 2u32.pow(doublings)).min(LONGEST_WAIT);
+    full.mul_f64(1.0 - fastrand::f64() / 4.0)
+}

@@ -1,0 +1,112 @@
+//! What the log says about votes and rewards: one line per event that a person cares about. Text from outside is
+//! escaped and cut, so that it can neither forge a line nor flood one.
+
+use crate::config::{Config, GameServer};
+use crate::dispatch::outcome::Sent;
+use crate::domain::award::{Award, AwardFact, AwardState};
+use crate::domain::event::EventKey;
+use crate::domain::grant::{Grant, Stage};
+use crate::domain::plan::Plan;
+use crate::domain::player::PlayerName;
+use crate::text::Outside;
+
+/// A vote was planned.
+pub(crate) fn planned(grant: &Grant, config: &Config) {
+    let Some(plan) = grant.plan() else { return };
+    let rewards: Vec<&str> = plan.awards.iter().map(|award| award.reward.as_str()).collect();
+    tracing::info!(
+        event = %grant.event, player = %plan.player, server = server_name(plan, config),
+        user_id = plan.vote.user_id, rewards = rewards.join(","), "vote"
+    );
+}
+
+/// A vote as a whole is refused.
+pub(crate) fn vote_refused(grant: &Grant) {
+    if let Stage::Refused { reason, vote } = &grant.stage {
+        let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
+        tracing::warn!(event = %grant.event, nickname = %Outside(nickname), "refused: {reason}");
+    }
+}
+
+/// A grant waits for a game server that is not configured.
+pub(crate) fn server_gone(event: &EventKey, plan: &Plan) {
+    tracing::warn!(
+        %event, player = %plan.player,
+        "waits: no server in rewards.yaml has the {} any more; add it again and restart Votive", plan.vote.server
+    );
+}
+
+/// A player is awaited from now on.
+pub(crate) fn awaited(event: &EventKey, player: &PlayerName, server: &GameServer) {
+    tracing::info!(%event, %player, server = %server.name, "waiting for the player");
+}
+
+/// A command was answered with a text that no rule knows.
+pub(crate) fn unrecognised(sent: &Sent<'_>, reply: &str) {
+    let Sent { event, player, server, award, step } = sent;
+    tracing::info!(
+        %event, %player, server = %server.name, reward = %award.reward, command = %Outside(&step.command),
+        reply = %Outside(reply), "unrecognised reply; the command counts as run"
+    );
+}
+
+/// A command has ended. How its award stands then is a line of its own.
+pub(crate) fn step_ended(sent: &Sent<'_>, fact: &AwardFact) {
+    let Sent { event, player, server, award, step } = sent;
+    let (server, reward, command) = (&server.name, &award.reward, Outside(&step.command));
+    match fact {
+        AwardFact::Ran { reply } => {
+            tracing::debug!(%event, %player, %server, %reward, %command, reply = %Outside(reply), "the command ran");
+        }
+        AwardFact::NoOutcome { reason } if !step.optional => tracing::warn!(
+            %event, %player, %server, %reward, %command, rule = ?step.in_doubt, "may have run: {reason}"
+        ),
+        AwardFact::NoOutcome { reason } | AwardFact::Rejected { reason, .. } => {
+            tracing::debug!(%event, %player, %server, %reward, %command, "did not end well: {reason}");
+        }
+        other => {
+            tracing::debug!(%event, %player, %server, %reward, %command, "not sent, or not run: {other:?}")
+        }
+    }
+}
+
+/// An award stands differently than before.
+pub(crate) fn award_stands(event: &EventKey, plan: &Plan, award: &Award, server: &GameServer) {
+    let (player, server, reward) = (&plan.player, &server.name, &award.reward);
+    match &award.state {
+        AwardState::Done => tracing::info!(%event, %player, %server, %reward, "granted"),
+        AwardState::InDoubt { reason, .. } => in_doubt(event, plan, server, award, reason),
+        AwardState::Refused { reason, reply } => {
+            let reply = reply.as_deref().unwrap_or_default();
+            tracing::warn!(%event, %player, %server, %reward, reply = %Outside(reply), "refused: {reason}");
+        }
+        AwardState::Planned | AwardState::Sending | AwardState::Closed => {}
+    }
+}
+
+/// What is in doubt about a grant at a start.
+pub(crate) fn doubts(grant: &Grant, config: &Config) {
+    let Some(plan) = grant.plan() else { return };
+    for award in &plan.awards {
+        if let AwardState::InDoubt { reason, .. } = &award.state {
+            in_doubt(&grant.event, plan, server_name(plan, config), award, reason);
+        }
+    }
+}
+
+fn in_doubt(event: &EventKey, plan: &Plan, server: &str, award: &Award, reason: &str) {
+    let command = award.next_step().map_or("", |step| &step.command);
+    tracing::error!(
+        %event, player = %plan.player, %server, reward = %award.reward, command = %Outside(command),
+        "in doubt: {reason}. Look in the game whether the command ran, then: votive resolve {event} --ran, or --not-run"
+    );
+}
+
+/// The operator has settled what was in doubt.
+pub(crate) fn settled(event: &EventKey, reward: &str, ran: bool) {
+    tracing::info!(%event, %reward, ran, "settled by the operator");
+}
+
+fn server_name<'a>(plan: &Plan, config: &'a Config) -> &'a str {
+    config.server(&plan.vote.server).map_or("?", |server| &server.name)
+}
