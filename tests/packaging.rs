@@ -92,12 +92,7 @@ fn every_subcommand_and_option_that_is_written_about_exists() {
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
     let subcommands = found(r"(?m)^  ([a-z][a-z-]*)  ", &help);
-    for name in [
-        "README.md",
-        "docs/configuration.md",
-        "CHANGELOG.md",
-        "rewards.yaml",
-    ] {
+    for name in ["README.md", "docs/configuration.md", "CHANGELOG.md", "rewards.yaml"] {
         for subcommand in found(r"\bvotive ([a-z][a-z-]*)", &read(name)) {
             assert!(subcommands.contains(&subcommand), "{name}: votive {subcommand}");
         }
@@ -150,10 +145,7 @@ fn readmes_configuration_passes_the_check() {
 
 #[test]
 fn the_table_of_keys_is_complete() {
-    let known = found(
-        r#"\("([a-z_.*]+)", (?:Text|Yaml|Override::None)\)"#,
-        &read("src/config/keys.rs"),
-    );
+    let known = found(r#"\("([a-z_.*]+)", (?:Text|Yaml|Override::None)\)"#, &read("src/config/keys.rs"));
     let told = found(r"(?m)^\| `([a-z_.*]+)` \|", &read("docs/configuration.md"));
     assert_eq!(told, known);
 }
@@ -171,10 +163,7 @@ fn links_and_commands_in_readme_lead_somewhere() {
             None => assert!(path(&link).exists(), "{link}"),
         }
     }
-    for file in found(
-        r"`((?:src|tests|docs|packaging|\.ci|CHANGELOG)[A-Za-z0-9_./]*)`",
-        &readme,
-    ) {
+    for file in found(r"`((?:src|tests|docs|packaging|\.ci|CHANGELOG)[A-Za-z0-9_./]*)`", &readme) {
         assert!(path(&file).exists(), "{file}");
     }
     let toolchain = found(r#"rust-version = "([0-9.]+)""#, &read("Cargo.toml"));
