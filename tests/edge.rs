@@ -13,8 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 async fn connect(rig: &Rig) -> TcpStream {
-    let address = rig.daemon().url.strip_prefix("http://").unwrap().split('/').next().unwrap();
-    TcpStream::connect(address).await.unwrap()
+    TcpStream::connect(rig.daemon().address()).await.unwrap()
 }
 
 /// Runs the daemon under a limit of the shell's `ulimit`.
@@ -120,4 +119,37 @@ async fn a_ledger_that_takes_no_more_stops_everything_and_loses_nothing() {
     let votes = acknowledged.len() + 1;
     rig.until(|record| record.ran("give Away").len() >= votes).await;
     assert_eq!(rig.has("Away", "diamond"), 3 * votes as u64);
+}
+
+#[tokio::test]
+async fn a_record_that_nobody_can_read_ends_the_daemon_with_its_reason() {
+    let mut rig = Rig::running().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    rig.stop().await;
+    let path = rig.path("state/ledger.redb");
+    let newer = Record { v: 2, revision: 1, grant: "from the future" };
+    store(&path, "server.vote\0e-1", &serde_json::to_vec(&newer).unwrap());
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-2", "Steve").await, 204);
+    let answered = rig.deliver(&rig.vote("e-1", "Steve")).await;
+    assert_eq!(answered.status, Some(503), "{}", answered.body);
+    let (status, log) = rig.daemon.take().unwrap().ended().await;
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("newer Votive"), "{log}");
+}
+
+#[derive(serde::Serialize)]
+struct Record {
+    v: u32,
+    revision: u64,
+    grant: &'static str,
+}
+
+/// Puts bytes into the ledger of a daemon that is stopped.
+fn store(path: &std::path::Path, key: &str, bytes: &[u8]) {
+    let grants: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("grants");
+    let database = redb::Database::open(path).unwrap();
+    let writing = database.begin_write().unwrap();
+    writing.open_table(grants).unwrap().insert(key.as_bytes(), bytes).unwrap();
+    writing.commit().unwrap();
 }

@@ -172,7 +172,7 @@ rewards:
     /// Runs a command of the binary beside the daemon.
     pub async fn votive(&self, args: &[&str]) -> Output {
         let mut command = Command::new(VOTIVE);
-        command.args(args).args(["--config".as_ref(), self.path("rewards.yaml").as_os_str()]);
+        command.env_clear().args(args).args(["--config".as_ref(), self.path("rewards.yaml").as_os_str()]);
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 }
@@ -188,6 +188,8 @@ impl Daemon {
     pub fn spawn(mut command: Command, config: &Path) -> Daemon {
         let mut child = command
             .args(["run".as_ref(), "--config".as_ref(), config.as_os_str()])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("RUST_LOG", "votive=debug")
             .stderr(Stdio::piped())
             .spawn()
@@ -211,6 +213,11 @@ impl Daemon {
             Ok(Ok(log)) => find(&log).unwrap(),
             _ => panic!("the log never said {text:?}:\n{}", self.log.borrow().join("\n")),
         }
+    }
+
+    /// Where it listens, as `host:port`.
+    pub fn address(&self) -> String {
+        self.url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned()
     }
 
     pub fn log(&self) -> String {
