@@ -9,6 +9,7 @@ use regex::Regex;
 
 /// The crates that `domain` may use.
 const ALLOWED: [&str; 13] = [
+    "thiserror",
     "std",
     "core",
     "self",
