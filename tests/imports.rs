@@ -29,7 +29,8 @@ const IMPURE_STD: [&str; 8] = ["fs", "net", "env", "process", "thread", "io", "o
 
 /// Everything in a source that breaks the import rule of `domain`.
 fn breaches(source: &str) -> Vec<String> {
-    let code: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap()).collect();
+    let code = source.lines().map(|line| line.split("//").next().unwrap());
+    let code: Vec<&str> = code.filter(|line| !line.trim_start().starts_with('#')).collect();
     let code = code.join(" ");
     let mut breaches = Vec::new();
     // A path that begins in another crate, in a `use` or elsewhere; `Type::name` begins with a capital letter.

@@ -176,3 +176,16 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let tokens = vec![Secret::new("hunter2")];
+        let api_url = "https://api.gamemonitoring.net".parse().unwrap();
+        let shown = format!("{:?}", Gamemonitoring { api_url, signing_tokens: tokens });
+        assert!(shown.contains("Secret(…)") && !shown.contains("hunter2"), "{shown}");
+    }
+}
