@@ -65,7 +65,7 @@ pub(crate) fn step_ended(sent: &Sent<'_>, fact: &AwardFact) {
             tracing::debug!(%event, %player, %server, %reward, %command, "did not end well: {reason}");
         }
         other => {
-            tracing::debug!(%event, %player, %server, %reward, %command, "not sent, or not run: {other:?}")
+            tracing::debug!(%event, %player, %server, %reward, %command, "not sent, or not run: {other:?}");
         }
     }
 }

@@ -303,14 +303,12 @@ fn seed() -> u64 {
 #[tokio::test]
 async fn a_shutdown_waits_for_the_command_on_the_wire() {
     let mut rig = Rig::running().await;
-    rig.game.once("give", Habit::Withheld);
+    rig.game.once("give", Habit::Late(Duration::from_secs(2)));
     let (platform, url, delivery) =
         (rig.platform.clone(), rig.daemon().url.clone(), rig.vote("e-1", "Steve"));
     let answer = tokio::spawn(async move { platform.deliver(&url, &delivery).await });
     rig.until(|record| record.ran("give").len() == 1).await;
     rig.daemon().signal("TERM");
-    rig.daemon().log_line("stopping").await;
-    rig.game.release_replies();
     let (status, log) = rig.daemon.take().unwrap().ended().await;
     assert!(status.success(), "{log}");
     assert!(!log.contains("in doubt"), "{log}");

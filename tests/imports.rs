@@ -24,6 +24,9 @@ const ALLOWED: [&str; 13] = [
     "sha2",
 ];
 
+/// Types of the language that are named like a crate.
+const PRIMITIVES: [&str; 4] = ["char", "str", "u8", "u64"];
+
 /// The parts of `std` that reach outside of the process, or wait.
 const IMPURE_STD: [&str; 8] = ["fs", "net", "env", "process", "thread", "io", "os", "mpsc"];
 
@@ -36,7 +39,7 @@ fn breaches(source: &str) -> Vec<String> {
     // A path that begins in another crate, in a `use` or elsewhere; `Type::name` begins with a capital letter.
     let paths = Regex::new(r"(?:^|[^\w:.])(?:use )?([a-z]\w*)::").unwrap();
     let roots: BTreeSet<&str> = paths.captures_iter(&code).map(|path| path.extract::<1>().1[0]).collect();
-    for root in roots.into_iter().filter(|root| !ALLOWED.contains(root)) {
+    for root in roots.into_iter().filter(|root| !ALLOWED.contains(root) && !PRIMITIVES.contains(root)) {
         let local = Regex::new(&format!(r"\bmod {root}\b|use (?:super|std|crate)[^;]*\b{root}\b")).unwrap();
         if !local.is_match(&code) {
             breaches.push(root.to_owned());
