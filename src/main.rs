@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(Outcome::BadConfiguration) => ExitCode::from(BAD_CONFIGURATION),
         Ok(Outcome::ChecksFailed) => ExitCode::FAILURE,
         Err(error) => {
-            anstream::eprintln!("votive: {error:#}");
+            votive::complain!("votive: {error:#}");
             ExitCode::FAILURE
         }
     }

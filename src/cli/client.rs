@@ -44,7 +44,7 @@ fn sockets(options: &Options) -> Vec<PathBuf> {
     if let Some(state_dir) = &options.state_dir {
         directories.insert(0, state_dir.clone());
     } else if let Ok(path) = config::find(options.config.clone()) {
-        anstream::eprintln!("reading {}", path.display());
+        crate::complain!("reading {}", path.display());
         // The operator may not be allowed to read the secrets; then the usual place has to do.
         if let Ok(config) = config::load(&Sources::from_process(path, None)).config {
             directories.insert(0, config.state_dir);

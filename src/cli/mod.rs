@@ -11,6 +11,14 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+/// Writes a line to stderr. That nobody can read it is no reason to stop, let alone to panic.
+#[macro_export]
+macro_rules! complain {
+    ($($text:tt)*) => {
+        drop(std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{}\n", format_args!($($text)*))))
+    };
+}
+
 /// How a command ended that did what it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

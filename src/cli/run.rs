@@ -19,20 +19,20 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
     let path = match config::find(options.config) {
         Ok(path) => path,
         Err(problem) => {
-            anstream::eprintln!("{problem}");
+            crate::complain!("{problem}");
             return Ok(Outcome::BadConfiguration);
         }
     };
     tracing::info!("reading {}", path.display());
     let Loaded { warnings, config } = config::load(&Sources::from_process(path, options.state_dir));
     for warning in &warnings {
-        anstream::eprintln!("{warning}");
+        crate::complain!("{warning}");
     }
     let config = match config {
         Ok(config) => config,
         Err(errors) => {
             for error in errors {
-                anstream::eprintln!("{error}");
+                crate::complain!("{error}");
             }
             return Ok(Outcome::BadConfiguration);
         }
@@ -67,6 +67,8 @@ fn log_to_stderr() {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        // A full disk behind the log, or nobody who reads it, is no reason to stop.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     if std::env::var_os("JOURNAL_STREAM").is_some() {

@@ -17,6 +17,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long a server may take to answer a question that some servers do not know.
 const PROBE: Duration = Duration::from_secs(2);
+/// How long a server that cannot say whether a player is there is not asked for single players again.
+const UNREADABLE: Duration = Duration::from_secs(60);
 /// An intent is recorded only on a connection that answered within this time (contract/rcon.md).
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -25,10 +27,17 @@ pub(super) struct Link {
     live: Option<Live>,
     /// When the next attempt is due, after a loss.
     retry_at: Option<Instant>,
-    /// Why the last attempt failed.
-    down: Option<ConnectError>,
+    /// Set by an attempt that failed, cleared by an answer: a server that only takes logins is not back.
+    down: Option<Down>,
     /// How long the next failure makes us wait.
     wait: Duration,
+}
+
+/// Why the game server cannot be used, and what its rewards wait for.
+#[derive(Debug, PartialEq)]
+struct Down {
+    why: String,
+    wait: Wait,
 }
 
 #[derive(Debug)]
@@ -37,8 +46,10 @@ struct Live {
     since: Instant,
     /// The command that lists who is online, once it is known: Paper takes `minecraft:list` past its plugins.
     list: Option<&'static str>,
-    /// Whether it was said that nobody can read this server's list.
-    unreadable: bool,
+    /// Whether it has answered anything but the login.
+    answered: bool,
+    /// Until when there is no point in asking for single players.
+    unreadable_until: Option<Instant>,
 }
 
 /// The connection is gone, and what was asked was not answered.
@@ -51,12 +62,9 @@ impl Link {
         self.retry_at.filter(|&at| at > Instant::now())
     }
 
-    /// What rewards wait for, where the last attempt to open a connection failed.
+    /// What rewards wait for, where the server is known to be down.
     pub(super) fn down(&self) -> Option<Wait> {
-        self.down.as_ref().map(|error| match error {
-            ConnectError::WrongPassword => Wait::Password,
-            _ => Wait::Server,
-        })
+        self.down.as_ref().map(|down| down.wait)
     }
 
     /// Opens the connection if there is none.
@@ -66,30 +74,38 @@ impl Link {
         }
         match Connection::open(&server.rcon, server.password.expose(), server.timeouts).await {
             Ok(connection) => {
-                self.live = Some(Live { connection, since: Instant::now(), list: None, unreadable: false });
+                let since = Instant::now();
+                self.live =
+                    Some(Live { connection, since, list: None, answered: false, unreadable_until: None });
                 self.retry_at = None;
-                if self.down.take().is_some() {
-                    tracing::info!(server = %server.name, "the game server is back");
-                }
                 Ok(())
             }
             Err(error) => {
-                if self.down.as_ref().map(ToString::to_string) != Some(error.to_string()) {
-                    tracing::warn!(
-                        server = %server.name, address = %server.rcon, password = %server.password_source,
-                        "the game server {error}; its rewards wait and are issued when it is back"
-                    );
-                }
-                self.down = Some(error);
-                self.wait = self.wait.max(FIRST_WAIT);
-                self.lose();
+                let wait = match error {
+                    ConnectError::WrongPassword => Wait::Password,
+                    _ => Wait::Server,
+                };
+                self.fail(server, Down { why: error.to_string(), wait });
                 Err(Lost)
             }
         }
     }
 
+    /// The server cannot be used. Said once, and again when the reason is another.
+    fn fail(&mut self, server: &GameServer, down: Down) {
+        if self.down.as_ref() != Some(&down) {
+            tracing::warn!(
+                server = %server.name, address = %server.rcon, password = %server.password_source,
+                "the game server {}; its rewards wait and are issued when it is back", down.why
+            );
+        }
+        self.down = Some(down);
+        self.wait = self.wait.max(FIRST_WAIT);
+        self.lose();
+    }
+
     /// Throws the connection away. The first loss after a good time is followed by an attempt at once.
-    pub(super) fn lose(&mut self) {
+    fn lose(&mut self) {
         self.live = None;
         if !self.wait.is_zero() {
             // Up to a quarter less, so that many daemons do not come back at one moment.
@@ -105,22 +121,42 @@ impl Link {
     }
 
     /// Sends the command of a step. The connection survives an answer, and silence where `silence_is_normal`.
-    pub(super) async fn send(&mut self, command: &str, limit: Duration, silence_is_normal: bool) -> Outcome {
-        let outcome = self.command(command, limit, silence_is_normal).await;
+    pub(super) async fn send(
+        &mut self,
+        server: &GameServer,
+        command: &str,
+        limit: Duration,
+        silence_is_normal: bool,
+    ) -> Outcome {
+        let outcome = self.command(server, command, limit, silence_is_normal).await;
         if matches!(outcome, Outcome::Reply(_)) {
             self.wait = Duration::ZERO;
         }
         outcome
     }
 
-    async fn command(&mut self, command: &str, limit: Duration, silence_is_normal: bool) -> Outcome {
-        let Some(live) = &mut self.live else {
-            return Outcome::NotSent;
-        };
+    async fn command(
+        &mut self,
+        server: &GameServer,
+        command: &str,
+        limit: Duration,
+        silence_is_normal: bool,
+    ) -> Outcome {
+        let Some(live) = &mut self.live else { return Outcome::NotSent };
         let outcome = live.connection.command(command, limit).await;
         match outcome {
-            Outcome::Reply(_) | Outcome::TooLong => {}
+            Outcome::Reply(_) => {
+                live.answered = true;
+                if self.down.take().is_some() {
+                    tracing::info!(server = %server.name, "the game server is back");
+                }
+            }
+            Outcome::TooLong => {}
             Outcome::Silent if silence_is_normal => {}
+            _ if !live.answered => {
+                let why = "takes the login and does not answer commands".to_owned();
+                self.fail(server, Down { why, wait: Wait::Server });
+            }
             _ => self.lose(),
         }
         outcome
@@ -133,7 +169,7 @@ impl Link {
             let probe = "minecraft:list";
             let limit = PROBE.min(server.timeouts.command);
             let online = self
-                .ask(probe, limit, true)
+                .ask(server, probe, limit, true)
                 .await?
                 .and_then(|reply| presence::read_list(&reply, &server.replies));
             let live = self.live.as_mut().ok_or(Lost)?;
@@ -143,36 +179,47 @@ impl Link {
             }
         }
         let command = known.unwrap_or("list");
-        let reply = self.ask(command, server.timeouts.command, false).await?;
+        let reply = self.ask(server, command, server.timeouts.command, false).await?;
         Ok(reply.and_then(|reply| presence::read_list(&reply, &server.replies)))
     }
 
-    /// Asks for one player where the list does not tell. What nobody can read counts as away, and is said once for
-    /// each connection.
+    /// Asks for one player where the list does not tell. What nobody can read counts as away, is said, and is not
+    /// asked again for a minute.
     pub(super) async fn is_there(&mut self, server: &GameServer, player: &PlayerName) -> Result<bool, Lost> {
+        let live = self.live.as_ref().ok_or(Lost)?;
+        if live.unreadable_until.is_some_and(|until| until > Instant::now()) {
+            return Ok(false);
+        }
+        let said = live.unreadable_until.is_some();
         let command = format!("execute if entity {player}");
         let limit = PROBE.min(server.timeouts.command);
-        let reply = self.ask(&command, limit, true).await?.unwrap_or_default();
+        let reply = self.ask(server, &command, limit, true).await?.unwrap_or_default();
         let presence = presence::read_entity_test(&reply);
         let live = self.live.as_mut().ok_or(Lost)?;
-        if presence == Presence::Unknown && !std::mem::replace(&mut live.unreadable, true) {
+        if presence != Presence::Unknown {
+            live.unreadable_until = None;
+            return Ok(presence == Presence::Online);
+        }
+        live.unreadable_until = Some(Instant::now() + UNREADABLE);
+        if !said {
             tracing::error!(
                 server = %server.name,
                 "cannot tell whether {player} is online: the answers to \"list\" and to \"execute if entity\" do not say. Such rewards wait; set servers.{}.replies.list in rewards.yaml and restart Votive",
                 server.name
             );
         }
-        Ok(presence == Presence::Online)
+        Ok(false)
     }
 
     /// A question that changes nothing in the game; `None` for silence where that is normal.
     async fn ask(
         &mut self,
+        server: &GameServer,
         command: &str,
         limit: Duration,
         silence_is_normal: bool,
     ) -> Result<Option<String>, Lost> {
-        let outcome = self.command(command, limit, silence_is_normal).await;
+        let outcome = self.command(server, command, limit, silence_is_normal).await;
         // An answered question alone makes up for earlier losses only on a connection that lasts: there are servers
         // that answer this and then break off at the step.
         if self.live.as_ref().is_some_and(|live| live.since.elapsed() >= self.wait) {

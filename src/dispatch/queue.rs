@@ -35,8 +35,9 @@ pub(super) struct Queue {
     anytime: BTreeMap<Place, Job>,
     /// Jobs that need their player online, by the player's key.
     players: HashMap<String, Waiting>,
-    /// For each player who is not known to be away: the place of the first job.
-    turns: BTreeMap<Place, String>,
+    /// For each player who is not known to be away: the place of the first job. Who was away already comes after who
+    /// was not, so that those who wait hold up nobody.
+    turns: BTreeMap<(bool, Place), String>,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ impl Queue {
     /// The job whose turn it is: one that needs nobody, else the first of a player who may be there.
     pub(super) fn next(&self) -> Option<&Job> {
         self.anytime.values().next().or_else(|| {
-            let (place, key) = self.turns.first_key_value()?;
+            let ((_, place), key) = self.turns.first_key_value()?;
             self.players.get(key)?.jobs.get(place)
         })
     }
@@ -90,7 +91,7 @@ impl Queue {
                     return;
                 };
                 match online.of(&job.player) {
-                    Presence::Online => waiting.away = false,
+                    Presence::Online => (waiting.away, waiting.told) = (false, false),
                     Presence::Offline => awaited.extend(waiting.leaves()),
                     Presence::Unknown => {}
                 }
@@ -128,12 +129,12 @@ impl Queue {
     fn change(&mut self, key: &str, change: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.players.remove(key).unwrap_or_default();
         if let Some(first) = waiting.jobs.keys().next() {
-            self.turns.remove(first);
+            self.turns.remove(&(waiting.told, first.clone()));
         }
         change(&mut waiting);
         if let Some(first) = waiting.jobs.keys().next() {
             if !waiting.away {
-                self.turns.insert(first.clone(), key.to_owned());
+                self.turns.insert((waiting.told, first.clone()), key.to_owned());
             }
             self.players.insert(key.to_owned(), waiting);
         }
@@ -208,6 +209,15 @@ mod tests {
         assert_eq!(queue.next(), None);
         queue.seen(&listed("Steve"));
         assert_eq!(orders(&mut queue), [1, 2]);
+    }
+
+    #[test]
+    fn who_is_looked_for_again_comes_after_who_is_new() {
+        let mut queue = queue(&[(1, "Steve", true)]);
+        queue.seen(&listed(""));
+        queue.ask_again();
+        queue.push(job(2, "Alex", true), Instant::now());
+        assert_eq!(orders(&mut queue), [2, 1]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::domain::award::{Award, AwardFact, Step};
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Action, Fact, Grant};
 use crate::domain::player::PlayerName;
-use crate::domain::presence::Presence;
+use crate::domain::presence::{Online, Presence};
 use crate::domain::standing::{self, Wait};
 use crate::ledger::{Ledger, LedgerError};
 use crate::log;
@@ -33,6 +33,9 @@ const OPTIONAL_SILENCE: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(9);
 /// Players are looked for often until the youngest wait is this old.
 const LONG_WAIT: Duration = Duration::from_secs(60 * 60);
+/// How long a list that does not show a player is taken for true. One that does is asked for anew before every step
+/// (contract/rcon.md).
+const LIST_LASTS: Duration = Duration::from_secs(1);
 /// How often they are looked for after that.
 const SLOW_POLL: Duration = Duration::from_secs(60);
 
@@ -47,6 +50,8 @@ pub(super) struct Worker {
     link: Link,
     /// When the game server was last asked who is online.
     listed: Option<Instant>,
+    /// What it answered, if that can be read.
+    online: Option<Online>,
     /// Events whose standing somebody follows.
     watched: HashSet<EventKey>,
 }
@@ -69,6 +74,7 @@ impl Worker {
             pace: Pace::default(),
             link: Link::default(),
             listed: None,
+            online: None,
             watched: HashSet::new(),
         }
     }
@@ -181,15 +187,25 @@ impl Worker {
         if !job.needs_player && self.link.is_fresh() {
             return Ok(true);
         }
-        self.listed = Some(Instant::now());
-        let online = self.link.list(server).await?;
-        let presence = online.as_ref().map_or(Presence::Unknown, |online| online.of(&job.player));
-        let mut awaited = online.map_or_else(Vec::new, |online| self.queue.seen(&online));
+        // A list that is fresh says as much about who was looked for in vain a moment ago.
+        let known = self.listed.filter(|listed| listed.elapsed() < LIST_LASTS).and(self.online.as_ref());
+        let mut awaited = Vec::new();
+        let mut presence = known.map_or(Presence::Online, |online| online.of(&job.player));
+        if presence == Presence::Online || !job.needs_player {
+            self.listed = Some(Instant::now());
+            self.online = self.link.list(server).await?;
+            presence = self.online.as_ref().map_or(Presence::Unknown, |online| online.of(&job.player));
+            awaited = self.online.as_ref().map_or_else(Vec::new, |online| self.queue.seen(online));
+        }
         let there = match presence {
             _ if !job.needs_player => true,
             Presence::Online => true,
             Presence::Offline => false,
-            Presence::Unknown => self.link.is_there(server, &job.player).await?,
+            Presence::Unknown => {
+                // One question for each player: they count, or many who wait would flood the console.
+                self.pace.sent(Instant::now());
+                self.link.is_there(server, &job.player).await?
+            }
         };
         if !there {
             awaited.extend(self.queue.away(&job.player));
@@ -231,6 +247,9 @@ impl Worker {
             log::awaited(event, player, server);
         }
         self.publish(&grant);
+        if !grant.is_open() {
+            self.watched.remove(event);
+        }
         Ok(())
     }
 
@@ -277,7 +296,7 @@ impl Worker {
             sleep(DRAIN).await;
         };
         tokio::select! {
-            outcome = self.link.send(&step.command, limit, step.optional) => Some(outcome),
+            outcome = self.link.send(server, &step.command, limit, step.optional) => Some(outcome),
             () = drained => None,
         }
     }

@@ -270,7 +270,7 @@ impl Plan {
             && finished.iter().zip(&steps).all(|(old, new)| old.command == new.command);
         if !unchanged {
             return Err(format!(
-                "The first {} commands of the reward {name} have run already, and rewards.yaml has other commands in their place now. Put those back as they were, restart Votive and deliver again.",
+                "{} of the commands of the reward {name} have run already, and rewards.yaml has other commands in their place now. Put those back as they were, restart Votive and deliver again.",
                 finished.len()
             ));
         }

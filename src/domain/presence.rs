@@ -22,8 +22,10 @@ pub enum Presence {
 /// What one answer to `list` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Online {
-    /// Lower-cased names, and other words that stood beside them.
+    /// Lower-cased names.
     names: HashSet<String>,
+    /// Lower-cased words that may be names, or decorations of names.
+    perhaps: HashSet<String>,
     /// Whether a name that is missing proves that the player is not there.
     complete: bool,
 }
@@ -31,11 +33,29 @@ pub struct Online {
 impl Online {
     /// What the list says of one player.
     pub fn of(&self, player: &PlayerName) -> Presence {
-        match (self.names.contains(&player.key()), self.complete) {
-            (true, _) => Presence::Online,
-            (false, true) => Presence::Offline,
-            (false, false) => Presence::Unknown,
+        let key = player.key();
+        if self.names.contains(&key) {
+            Presence::Online
+        } else if self.complete && !self.perhaps.contains(&key) {
+            Presence::Offline
+        } else {
+            Presence::Unknown
         }
+    }
+
+    /// From the entries of a list. An entry may be decorated, by a team's prefix, say: what is in brackets is no name,
+    /// and where several words are left any of them may be one.
+    fn from_entries<'a>(entries: impl Iterator<Item = &'a str>, complete: bool) -> Self {
+        let mut online = Online { complete, ..Online::default() };
+        for entry in entries {
+            let bare = texts::BRACKETS.replace_all(entry, " ");
+            let mut words = words(&bare);
+            online.perhaps.extend(words.clone());
+            if words.len() == 1 {
+                online.names.extend(words.drain(..));
+            }
+        }
+        online
     }
 }
 
@@ -44,6 +64,8 @@ impl Online {
 mod texts {
     use super::{LazyLock, Regex};
 
+    pub(super) static BRACKETS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\[[^\]]*\]|\([^)]*\)").unwrap());
     /// `There are 2 of a max of 20 players online: A, B`, older `of a max 20`, and 1.12's `2/20 players online:`.
     pub(super) static VANILLA: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
@@ -70,21 +92,23 @@ pub fn read_list(reply: &str, rules: &ReplyRules) -> Option<Online> {
     let plain = plain(reply);
     if let Some(pattern) = &rules.list {
         let captures = pattern.captures(&plain)?;
-        let names = captures.get(1).map_or("", |group| group.as_str());
-        return Some(Online { names: words(names), complete: true });
+        let names = words(captures.get(1).map_or("", |group| group.as_str()));
+        return Some(Online::from_entries(names.iter().map(String::as_str), true));
     }
     if texts::NOBODY.is_match(&plain) {
-        return Some(Online { names: HashSet::new(), complete: true });
+        return Some(Online { complete: true, ..Online::default() });
     }
     if let Some(captures) = texts::ESSENTIALS.captures(&plain) {
         // It shows nicknames, and hides who is vanished: absence proves nothing, even at 0.
-        let names: Vec<&str> = captures["names"].lines().map(without_group).collect();
-        return Some(Online { names: words(&names.join(" ")), complete: false });
+        let groups = captures.name("names").map_or("", |names| names.as_str()).lines();
+        let entries = groups.map(without_group).flat_map(|names| names.split(','));
+        return Some(Online::from_entries(entries, false));
     }
     let captures = texts::VANILLA.captures(&plain).or_else(|| texts::PLAYERS.captures(&plain))?;
-    let listed = captures["names"].split(',').filter(|entry| !entry.trim().is_empty()).count();
-    let complete = captures["count"].parse() == Ok(listed);
-    Some(Online { names: words(&captures["names"]), complete })
+    let names = captures.name("names").map_or("", |names| names.as_str());
+    let entries = || names.split([',', '\n']).filter(|entry| !entry.trim().is_empty());
+    let complete = captures["count"].parse() == Ok(entries().count());
+    Some(Online::from_entries(entries(), complete))
 }
 
 /// Reads an answer to `execute if entity NAME`.
@@ -104,10 +128,10 @@ fn without_group(line: &str) -> &str {
     line.split_once(": ").map_or(line, |(_group, names)| names)
 }
 
-/// Every word of a list of names, lower-cased: names stand among AFK marks and team prefixes.
-fn words(names: &str) -> HashSet<String> {
-    let apart = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '(' | ')' | '~' | ':');
-    names.split(apart).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
+/// The words of a text, lower-cased.
+fn words(text: &str) -> Vec<String> {
+    let apart = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '~' | ':');
+    text.split(apart).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -140,6 +164,16 @@ mod tests {
             "There are 0/20 players online:",
         ] {
             assert_eq!(ask(list, "Steve"), Some(Presence::Offline), "{list}");
+        }
+    }
+
+    #[test]
+    fn what_decorates_a_name_is_no_player() {
+        let list = "There are 2 of a max of 20 players online: [VIP] Steve, Owner Alex";
+        assert_eq!(ask(list, "Vip"), Some(Presence::Offline));
+        assert_eq!(ask(list, "Steve"), Some(Presence::Online));
+        for word in ["Owner", "Alex"] {
+            assert_eq!(ask(list, word), Some(Presence::Unknown), "one of them is the player");
         }
     }
 

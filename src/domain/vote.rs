@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::event::EventKey;
 
@@ -51,9 +52,11 @@ pub enum NotAVote {
     Mismatch(&'static str),
 }
 
+/// Both levels have to be objects: without these two steps an array would pass for one.
 #[derive(Deserialize)]
-struct Answer {
-    response: Option<Response>,
+struct Answer<'a> {
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -80,9 +83,12 @@ struct Response {
 /// [`NotAVote::Nonsense`] where a required field is missing, [`NotAVote::Mismatch`] where the answer speaks of
 /// another vote, another kind of entity or another server than it should.
 pub fn read(body: &[u8], event: &EventKey) -> Result<Vote, NotAVote> {
-    let answer: Answer =
-        serde_json::from_slice(body).map_err(|_| NotAVote::Nonsense("it is not the JSON we know"))?;
-    let response = answer.response.ok_or(NotAVote::Nonsense("it has no response"))?;
+    let unknown = NotAVote::Nonsense("it is not the JSON we know");
+    let is_object = |text: &[u8]| text.trim_ascii_start().starts_with(b"{");
+    let answer: Option<Answer<'_>> = is_object(body).then(|| serde_json::from_slice(body).ok()).flatten();
+    let response = answer.and_then(|answer| answer.response).map(RawValue::get);
+    let response = response.filter(|text| is_object(text.as_bytes()));
+    let response: Response = response.and_then(|text| serde_json::from_str(text).ok()).ok_or(unknown)?;
     let nickname = response.nickname.as_str().ok_or(NotAVote::Nonsense("it has no nickname"))?;
     let server_id = whole_number(&response.server["id"]).ok_or(NotAVote::Nonsense("it has no server id"))?;
 
@@ -168,7 +174,16 @@ mod tests {
         ] {
             assert!(matches!(read_with(name, value), Err(NotAVote::Nonsense(_))), "{name} = {value}");
         }
-        for body in ["", "{}", r#"{"response": null}"#, r#"{"response": []}"#, "[]", "nonsense"] {
+        for body in [
+            "",
+            "{}",
+            r#"{"response": null}"#,
+            r#"{"response": []}"#,
+            "[]",
+            r#"[{"nickname": "a", "server": {"id": 1}}]"#,
+            r#"{"response": ["e-1", "Steve", null, null, {"id": 1}, null, null]}"#,
+            "nonsense",
+        ] {
             let read = read(body.as_bytes(), &EventKey::new("server.vote", "e-1"));
             assert!(matches!(read, Err(NotAVote::Nonsense(_))), "{body}");
         }

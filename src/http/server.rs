@@ -27,11 +27,11 @@ const LONGEST_HEAD: usize = 16 * 1024;
 /// The most headers of a request.
 const MOST_HEADERS: usize = 64;
 /// How long a client may take to send a head, also on a connection that is kept for the next request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections at the same time; more wait at the door of the system.
-const MOST_CONNECTIONS: usize = 256;
+const MOST_CONNECTIONS: usize = 512;
 /// How long to wait after the system refused to hand out a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 /// How long a shutdown waits for answers that are being written.
@@ -75,6 +75,8 @@ where
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // A client that has said all that it wants to say still wants its answer.
+        .half_close(true)
         .max_headers(MOST_HEADERS)
         .max_buf_size(LONGEST_HEAD);
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
@@ -158,7 +160,7 @@ pub fn without_body(why: NoBody) -> Answer {
     let mut answer = match why {
         NoBody::TooLong => sentence(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is larger than 16 KiB; this is not a delivery of GAMEMONITORING.",
+            "The body is larger than 16 KiB, which no delivery of GAMEMONITORING is.",
         ),
         NoBody::TooSlow => {
             sentence(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time; deliver again.")

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase};
@@ -74,7 +75,8 @@ impl Ledger {
             move |error| OpenError::Io { path, error }
         };
         let (path, marker_path) = (state_dir.join(FILE), state_dir.join(MARKER));
-        fs::create_dir_all(state_dir).map_err(at(state_dir))?;
+        // Who votes is nobody else's business.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(at(state_dir))?;
         let marker = read_marker(&marker_path)?;
         let created = !path.try_exists().map_err(at(&path))?;
         if created {

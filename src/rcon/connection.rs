@@ -143,7 +143,8 @@ impl Connection {
                 Err(error) => return error.kind() != ErrorKind::WouldBlock,
             }
             while let Some(frame) = Frame::decode(&mut self.received).transpose() {
-                if frame.is_err() {
+                // Nothing is waited for, so a refusal means that the login has expired.
+                if frame.map_or(true, |frame| frame.id == REFUSED_ID) {
                     return true;
                 }
             }
