@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::problem::{At, Problems};
 use super::read::{Reader, Section};
-use super::yaml::{Node, Tree};
+use super::yaml::Node;
 use super::{
     Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, given, rewards, secrets, servers,
 };
@@ -27,9 +27,8 @@ const BEDROCK_PREFIXES: [(&str, char); 4] = [(".", '.'), ("+", '+'), ("-", '-'),
 
 /// Builds the configuration; `None` where the tree has errors that leave nothing to build. Even a returned one is
 /// valid only if `problems` has no error.
-pub(super) fn build(tree: &Tree, sources: &Sources, problems: &mut Problems) -> Option<Config> {
-    let root = tree.root.as_ref()?;
-    let mut reader = Reader { problems, incomplete: tree.incomplete };
+pub(super) fn build(root: &Node, sources: &Sources, problems: &mut Problems) -> Option<Config> {
+    let mut reader = Reader { problems };
     let root = reader.section(root, "")?;
     let state_dir = state_dir(&mut reader, root.get("state_dir"), sources);
     let gamemonitoring = gamemonitoring(&mut reader, &root, sources);
@@ -50,7 +49,7 @@ fn unused(reader: &mut Reader<'_>, root: &Section<'_>, read: &[rewards::Read]) {
             .filter(|(_, names)| names.contains(&name))
             .map(|(server, _)| *server)
             .collect();
-        if givers.is_empty() && by_server.is_some() && !reader.incomplete {
+        if givers.is_empty() && by_server.is_some() {
             reader.problems.warning(
                 &reward.at,
                 &super::yaml::join("rewards", name),

@@ -40,7 +40,7 @@ pub(super) fn read(
                 "it has an id and no rewards, so its voters would get nothing",
                 remedy,
             );
-        } else if !reader.incomplete {
+        } else {
             reader.problems.warning(
                 at,
                 &entry.node.path,

@@ -102,6 +102,13 @@ pub(super) fn is_known(name: &str) -> bool {
     KEYS.iter().any(|(key, _)| key.split('.').any(|part| part == name))
 }
 
+/// Whether the value of this key is one text, as every entry of a list is.
+pub(super) fn is_text(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let text = |(key, how): &(&str, Override)| *how != Yaml && key.rsplit('.').next() == Some(last);
+    path.ends_with(']') || KEYS.iter().any(text)
+}
+
 /// Whether the value of this key is never shown.
 pub(super) fn is_secret(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);

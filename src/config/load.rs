@@ -88,17 +88,16 @@ pub fn load(sources: &Sources) -> Loaded {
 
 fn read(sources: &Sources, problems: &mut Problems) -> Option<Config> {
     let text = text(&sources.path, problems)?;
-    let mut tree = yaml::read(&text, problems);
-    let root = tree.root.as_mut()?;
-    if matches!(root.value, Value::Nothing) && !tree.incomplete {
+    let mut root = yaml::read(&text, problems)?;
+    if matches!(root.value, Value::Nothing) {
         problems.file(
             "the file is empty, or everything in it is a comment",
             "begin with the rewards.yaml that came with Votive",
         );
         return None;
     }
-    overrides::apply(root, &sources.env, problems);
-    build::build(&tree, sources, problems)
+    overrides::apply(&mut root, &sources.env, problems);
+    build::build(&root, sources, problems)
 }
 
 /// The text of the file.

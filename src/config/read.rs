@@ -10,8 +10,6 @@ use super::yaml::{Entry, Map, Node, Style, Text, Value};
 /// What reading needs everywhere.
 pub(super) struct Reader<'p> {
     pub(super) problems: &'p mut Problems,
-    /// Lines of the file could not be read, so nothing is said to be missing.
-    pub(super) incomplete: bool,
 }
 
 /// A map whose keys are known.
@@ -37,7 +35,7 @@ impl Reader<'_> {
         self.problems.warning(&node.at, &node.path, message, remedy);
     }
 
-    /// Something is missing, unless it may stand in a line that could not be read.
+    /// Something is missing.
     pub(super) fn missing(
         &mut self,
         at: &At,
@@ -45,9 +43,7 @@ impl Reader<'_> {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        if !self.incomplete {
-            self.problems.error(at, path, message, remedy);
-        }
+        self.problems.error(at, path, message, remedy);
     }
 
     /// The entries of a section whose keys are the owner's names; none where it is absent or empty.
