@@ -49,27 +49,6 @@ pub(super) const KEYS: [(&str, Override); 32] = [
     ("rewards.*.commands.*.in_doubt", Override::None),
 ];
 
-/// Rules that later versions may know and this one does not: whoever writes one expects it to hold, so the message
-/// must not treat it as a spelling mistake.
-pub(super) const RULES_OF_LATER_VERSIONS: [&str; 16] = [
-    "chance",
-    "every_votes",
-    "at_votes",
-    "first_vote",
-    "total_votes",
-    "streak",
-    "milestones",
-    "party",
-    "weekdays",
-    "daily_limit",
-    "limit",
-    "cooldown",
-    "expires",
-    "expire_after",
-    "requires",
-    "when",
-];
-
 /// The keys right under a section (`""`, `webhook`, `servers.*`), each once.
 pub(super) fn under(section: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = Vec::new();

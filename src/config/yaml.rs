@@ -9,7 +9,7 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, Struct
 
 use super::keys::is_secret;
 use super::mend;
-use super::problem::{At, Position, Problems, listed, shown};
+use super::problem::{At, Place, Position, Problems, listed, shown};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -18,6 +18,19 @@ pub(super) struct Node {
     /// The path of its key, for messages; entries of lists are counted from 1.
     pub(super) path: String,
     pub(super) value: Value,
+}
+
+impl Node {
+    /// Where it is, for messages.
+    pub(super) fn place(&self) -> Place<'_> {
+        (&self.at, &self.path)
+    }
+
+    /// The value of a key, where this is a map that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        let Value::Map(map) = &self.value else { return None };
+        map.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
 }
 
 /// What a node holds.
@@ -77,6 +90,13 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+impl Entry {
+    /// Where its key is, for messages.
+    pub(super) fn place(&self) -> Place<'_> {
+        (&self.at, &self.node.path)
+    }
+}
+
 /// Reads `text`, of which [`Value::Nothing`] may come; `None` where YAML cannot read it, and a problem says why.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
     let (readable, mended) = match events(text) {
@@ -94,7 +114,8 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
     for mended in mended {
         let path = paths.get(&mended.at.line).map_or("", String::as_str);
         let (message, remedy) = mended.explain(path);
-        problems.mended(&At::File(mended.at), path, message, remedy);
+        problems.error((&At::File(mended.at), path), message, remedy);
+        problems.mended(mended.at.line);
     }
     match root {
         Ok(root) => Some(root),
@@ -106,24 +127,23 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
             }
             let (message, remedy) = mend::explain(error.kind());
             let remedy = format!("{remedy} (only then can keys and values be checked)");
-            problems.error(&At::File(at), "", message, remedy);
+            problems.error((&At::File(at), ""), message, remedy);
             None
         }
     }
 }
 
-/// Reads the value of the environment variable `name` as YAML, for the key at `path`.
-pub(super) fn read_variable(text: &str, name: &str, path: &str, problems: &mut Problems) -> Node {
+/// Reads the value of the environment variable at `place` as YAML.
+pub(super) fn read_variable(text: &str, place: Place<'_>, problems: &mut Problems) -> Value {
     match events(text) {
-        Ok(events) => Builder::new(&events, problems, Some((name, path))).document(),
+        Ok(events) => Builder::new(&events, problems, Some(place)).document().value,
         Err(_) => {
             problems.error(
-                &At::Variable(name.to_owned()),
-                path,
+                place,
                 "the value begins like a YAML list or map and does not go on like one",
                 "write a list as ['first', 'second'] and a map as {key: 'value'}",
             );
-            Node { at: At::Variable(name.to_owned()), path: path.to_owned(), value: Value::Broken }
+            Value::Broken
         }
     }
 }
@@ -152,7 +172,7 @@ struct Builder<'e, 'p> {
     events: std::slice::Iter<'e, (Event<'e>, Span)>,
     problems: &'p mut Problems,
     /// The environment variable that the text comes from, and the key that it is for.
-    variable: Option<(&'e str, &'e str)>,
+    variable: Option<Place<'e>>,
     /// The first comment of each line; only the last thing on a line can be followed by one.
     comments: HashMap<usize, Position>,
     /// The key path of the last value that begins on a line.
@@ -160,11 +180,7 @@ struct Builder<'e, 'p> {
 }
 
 impl<'e, 'p> Builder<'e, 'p> {
-    fn new(
-        events: &'e [(Event<'e>, Span)],
-        problems: &'p mut Problems,
-        variable: Option<(&'e str, &'e str)>,
-    ) -> Self {
+    fn new(events: &'e [(Event<'e>, Span)], problems: &'p mut Problems, variable: Option<Place<'e>>) -> Self {
         let comments = (events.iter())
             .filter(|(event, _)| matches!(event, Event::Comment(..)))
             .map(|(_, span)| (span.start.line(), position(&span.start)))
@@ -185,20 +201,14 @@ impl<'e, 'p> Builder<'e, 'p> {
     }
 
     fn at_position(&self, position: Position) -> At {
-        match self.variable {
-            Some((name, _)) => At::Variable(name.to_owned()),
-            None => At::File(position),
-        }
+        self.variable.map_or(At::File(position), |(at, _)| at.clone())
     }
 
     /// The first document; a second one is an error.
     fn document(&mut self) -> Node {
         let path = self.variable.map_or("", |(_, path)| path);
-        let mut root = Node {
-            at: self.at_position(Position { line: 1, column: 1 }),
-            path: path.to_owned(),
-            value: Value::Nothing,
-        };
+        let start = self.at_position(Position { line: 1, column: 1 });
+        let mut root = Node { at: start, path: path.to_owned(), value: Value::Nothing };
         if let Some((Event::DocumentStart(..), _)) = self.next()
             && let Some((event, span)) = self.next()
             && !matches!(event, Event::DocumentEnd)
@@ -209,8 +219,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             if matches!(event, Event::DocumentStart(..)) {
                 let at = self.at(&span);
                 self.problems.error(
-                    &at,
-                    "",
+                    (&at, ""),
                     "`---` begins a second document, and nothing after it would be read",
                     "keep everything in one document: take out the line with `---`",
                 );
@@ -267,7 +276,7 @@ impl<'e, 'p> Builder<'e, 'p> {
 
     fn mark(&mut self, at: &At, mark: char, path: &str) {
         let (message, remedy) = mend::explain_mark(mark, is_secret(path));
-        self.problems.error(at, path, message, remedy);
+        self.problems.error((at, path), message, remedy);
     }
 
     fn text(&self, text: &str, style: ScalarStyle, span: &Span) -> Value {
@@ -318,8 +327,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             if let Some(first) = entries.iter().find(|entry| entry.key == key) {
                 if !is_secret(path) {
                     self.problems.error(
-                        &at,
-                        &key_path,
+                        (&at, &key_path),
                         format!("{} is given twice, here and in {}", listed([key.as_str()]), first.at),
                         "keep one of the two",
                     );
@@ -338,8 +346,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             Event::Scalar(text, ..) if text == "<<" => {
                 self.marks(event, &span, path);
                 self.problems.error(
-                    &at,
-                    path,
+                    (&at, path),
                     "`<<` merges another part of a file in YAML, and this file knows no merging",
                     "write the keys out where they belong",
                 );
@@ -353,8 +360,7 @@ impl<'e, 'p> Builder<'e, 'p> {
                 // The whole key has to be taken out of the events, whatever it is.
                 self.node(event, span, path);
                 self.problems.error(
-                    &at,
-                    path,
+                    (&at, path),
                     "a key has to be a plain word, and this is something else in YAML",
                     "write `key: value`; if it is meant as text, put all of it in single quotes",
                 );
