@@ -51,20 +51,12 @@ pub(super) const KEYS: [(&str, Override); 32] = [
 
 /// The keys right under a section (`""`, `webhook`, `servers.*`), each once.
 pub(super) fn under(section: &str) -> Vec<&'static str> {
+    let section = if section.is_empty() { String::new() } else { format!("{section}.") };
     let mut names: Vec<&'static str> = Vec::new();
     for (key, _) in KEYS {
-        let rest = if section.is_empty() {
-            Some(key)
-        } else {
-            key.strip_prefix(section).and_then(|rest| rest.strip_prefix('.'))
-        };
         // `split` yields at least one piece.
-        if let Some(name) = rest.and_then(|rest| rest.split('.').next())
-            && name != "*"
-            && !names.contains(&name)
-        {
-            names.push(name);
-        }
+        let name = key.strip_prefix(&section).and_then(|rest| rest.split('.').next());
+        names.extend(name.filter(|name| *name != "*" && !names.contains(name)));
     }
     names
 }

@@ -84,6 +84,7 @@ enum Value {
     Trap(usize, usize),
 }
 
+/// Reads the value of a line by itself, and if it cannot be read so, with the lines `below` that belong to it.
 fn value(line: &str, below: &[&str]) -> Value {
     let Some(found) = LINE.captures(line) else { return Value::Reads(0) };
     let [lead, value] = [1, 3].map(|n| found.get(n).map_or("", |part| part.as_str()));
@@ -93,10 +94,12 @@ fn value(line: &str, below: &[&str]) -> Value {
         (None, Some(dash)) => (dash, "- "),
         (None, None) => return Value::Reads(0),
     };
-    let several_lines = value.starts_with(['|', '>']);
+    if value.is_empty() || value.starts_with('#') {
+        return Value::Reads(0);
+    }
     let single = format!("{place}{value}\n");
     let alone = events(&single);
-    if value.is_empty() || value.starts_with('#') || (alone.is_ok() && !several_lines) {
+    if alone.is_ok() && !value.starts_with(['|', '>']) {
         return Value::Reads(0);
     }
     let belongs =
@@ -105,13 +108,13 @@ fn value(line: &str, below: &[&str]) -> Value {
     if events(&format!("{single}{}\n", more.join("\n"))).is_ok() {
         return Value::Reads(more.len());
     }
-    let meant_as_text =
-        value.starts_with(RESERVED) || value.contains(": ") || value.trim_end().ends_with(':');
+    let start = line.len() - value.len();
     match alone {
         Err(error) if *error.kind() == ErrorKind::RecursionLimitExceeded => Value::Reads(0),
         // Nobody can tell where the list or map was meant to end: the lines that belong to it are left out.
-        Err(_) if value.starts_with(['[', '{']) => Value::Trap(line.len() - value.len(), more.len()),
-        Err(_) if meant_as_text => Value::Trap(line.len() - value.len(), 0),
+        Err(_) if value.starts_with(['[', '{']) => Value::Trap(start, more.len()),
+        Err(_) if value.starts_with(RESERVED) => Value::Trap(start, 0),
+        Err(_) if value.contains(": ") || value.trim_end().ends_with(':') => Value::Trap(start, 0),
         _ => Value::Reads(0),
     }
 }
@@ -120,51 +123,50 @@ fn value(line: &str, below: &[&str]) -> Value {
 const RESERVED: [char; 18] =
     ['&', '*', '!', '%', '@', '`', ',', ']', '}', '?', '-', '|', '>', '\'', '"', '[', '{', ':'];
 
+const NO_TEXT: &str = "YAML does not read this value as plain text";
 const QUOTE_IT: &str =
     "put the whole text in single quotes: 'text' (and write '' for a single quote inside it)";
 
 impl Mended {
     /// What to tell of it, the value of the key at `path`. Of a secret not even the first character is shown.
     pub(super) fn explain(&self, path: &str) -> (String, &'static str) {
+        let Some(first) = self.first else {
+            return ("a space is missing behind the colon".to_owned(), "write `key: value`");
+        };
         // Without a path nobody can tell whether it is a secret.
-        let secret = path.is_empty() || keys::is_secret(path);
-        let message = match self.first {
-            None => return ("a space is missing behind the colon".to_owned(), "write `key: value`"),
-            Some(_) if secret => "YAML does not read this value as plain text".to_owned(),
-            Some('[') if !keys::is_text(path) => {
-                return (
-                    "this does not read as a list".to_owned(),
-                    "put every entry in single quotes, a comma between two, and close the bracket: ['first', 'second']",
-                );
-            }
-            Some('{') if !keys::is_text(path) => {
-                return (
-                    "this does not read as a map".to_owned(),
-                    "put every text in it in single quotes, and close the bracket: {key: 'value', other: 'value'}",
-                );
-            }
-            Some('[') => "`[` begins a list in YAML, and this does not read as one".to_owned(),
-            Some('{') => "`{` begins a map in YAML, and this does not read as one".to_owned(),
-            Some(c @ ('|' | '>')) => {
-                format!("`{c}` begins a text of several lines in YAML, and this is none")
-            }
-            Some('\'' | '"') => {
+        if path.is_empty() || keys::is_secret(path) {
+            return (NO_TEXT.to_owned(), QUOTE_IT);
+        }
+        let message = match first {
+            '[' => "`[` begins a list in YAML, and this does not read as one".to_owned(),
+            '{' => "`{` begins a map in YAML, and this does not read as one".to_owned(),
+            '|' | '>' => format!("`{first}` begins a text of several lines in YAML, and this is none"),
+            '\'' | '"' => {
                 "the text does not end where its quotes end, or a closing quote is missing".to_owned()
             }
-            Some('`') => "a text that begins with a backtick is not read as text by YAML".to_owned(),
-            Some(c) if RESERVED.contains(&c) => {
-                format!("a text that begins with `{c}` is not read as text by YAML")
+            '`' => "a text that begins with a backtick is not read as text by YAML".to_owned(),
+            _ if RESERVED.contains(&first) => {
+                format!("a text that begins with `{first}` is not read as text by YAML")
             }
-            Some(_) => "a colon and a space inside a text without quotes make a map of it in YAML".to_owned(),
+            _ => "a colon and a space inside a text without quotes make a map of it in YAML".to_owned(),
         };
-        (message, QUOTE_IT)
+        let remedy = match first {
+            '[' if !keys::is_text(path) => {
+                "put every entry in single quotes, separate them by commas, and close the bracket: ['first', 'second']"
+            }
+            '{' if !keys::is_text(path) => {
+                "put every text in it in single quotes, and close the bracket: {key: 'value', other: 'value'}"
+            }
+            _ => QUOTE_IT,
+        };
+        (message, remedy)
     }
 }
 
 /// What to tell of an anchor (`&`), an alias (`*`) or a tag (`!`).
 pub(super) fn explain_mark(mark: char, secret: bool) -> (String, String) {
     if secret {
-        return ("YAML does not read this value as plain text".to_owned(), QUOTE_IT.to_owned());
+        return (NO_TEXT.to_owned(), QUOTE_IT.to_owned());
     }
     let what = match mark {
         '&' => "an anchor",
@@ -195,7 +197,7 @@ pub(super) fn out_of_line(kind: &ErrorKind) -> bool {
 pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
     use ErrorKind as E;
     match kind {
-        kind if tabs(kind) => (
+        E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar => (
             "there is a tab here, and YAML takes only spaces for indentation",
             "replace every tab in the file by two spaces",
         ),
@@ -218,20 +220,11 @@ pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
             "a `key: value` is expected here, and there is no colon with a space behind it",
             "write `key: value`, or indent the line if it belongs to the text above",
         ),
-        E::CommentInterceptedScalar => (
-            "a comment stands in the middle of a text of several lines",
-            "put the text in single quotes, on one line",
-        ),
         _ => (
             "YAML cannot be read from here on",
             "compare this line and the one above with the rewards.yaml that came with Votive: indentation, quotes, brackets",
         ),
     }
-}
-
-fn tabs(kind: &ErrorKind) -> bool {
-    use ErrorKind as E;
-    matches!(kind, E::TabNotAllowed | E::TabInBlockIndentation | E::TabInIndentation | E::TabInPlainScalar)
 }
 
 #[cfg(test)]

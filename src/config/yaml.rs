@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
+use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 
 use super::keys::is_secret;
 use super::mend;
@@ -164,7 +164,7 @@ pub(super) fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
 }
 
 /// The parser counts lines from 1 and columns from 0.
-fn position(marker: &granit_parser::Marker) -> Position {
+fn position(marker: &Marker) -> Position {
     Position { line: marker.line(), column: marker.col() + 1 }
 }
 
@@ -174,7 +174,7 @@ struct Builder<'e, 'p> {
     /// The environment variable that the text comes from, and the key that it is for.
     variable: Option<Place<'e>>,
     /// The first comment of each line; only the last thing on a line can be followed by one.
-    comments: HashMap<usize, Position>,
+    comments: HashMap<usize, Marker>,
     /// The key path of the last value that begins on a line.
     paths: HashMap<usize, String>,
 }
@@ -183,7 +183,7 @@ impl<'e, 'p> Builder<'e, 'p> {
     fn new(events: &'e [(Event<'e>, Span)], problems: &'p mut Problems, variable: Option<Place<'e>>) -> Self {
         let comments = (events.iter())
             .filter(|(event, _)| matches!(event, Event::Comment(..)))
-            .map(|(_, span)| (span.start.line(), position(&span.start)))
+            .map(|(_, span)| (span.start.line(), span.start))
             .collect();
         Builder { events: events.iter(), problems, variable, comments, paths: HashMap::new() }
     }
@@ -196,18 +196,18 @@ impl<'e, 'p> Builder<'e, 'p> {
             .map(|(event, span)| (event, *span))
     }
 
-    fn at(&self, span: &Span) -> At {
-        self.at_position(position(&span.start))
+    fn at(&self, marker: &Marker) -> At {
+        self.variable.map_or_else(|| At::File(position(marker)), |(at, _)| at.clone())
     }
 
-    fn at_position(&self, position: Position) -> At {
-        self.variable.map_or(At::File(position), |(at, _)| at.clone())
+    fn error(&mut self, marker: &Marker, path: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.error((&self.at(marker), path), message, remedy);
     }
 
     /// The first document; a second one is an error.
     fn document(&mut self) -> Node {
         let path = self.variable.map_or("", |(_, path)| path);
-        let start = self.at_position(Position { line: 1, column: 1 });
+        let start = self.variable.map_or(At::START, |(at, _)| at.clone());
         let mut root = Node { at: start, path: path.to_owned(), value: Value::Nothing };
         if let Some((Event::DocumentStart(..), _)) = self.next()
             && let Some((event, span)) = self.next()
@@ -217,9 +217,9 @@ impl<'e, 'p> Builder<'e, 'p> {
         }
         while let Some((event, span)) = self.next() {
             if matches!(event, Event::DocumentStart(..)) {
-                let at = self.at(&span);
-                self.problems.error(
-                    (&at, ""),
+                self.error(
+                    &span.start,
+                    "",
                     "`---` begins a second document, and nothing after it would be read",
                     "keep everything in one document: take out the line with `---`",
                 );
@@ -230,7 +230,7 @@ impl<'e, 'p> Builder<'e, 'p> {
     }
 
     fn node(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Node {
-        let at = self.at(&span);
+        let at = self.at(&span.start);
         self.paths.insert(span.start.line(), path.to_owned());
         let marked = self.marks(event, &span, path);
         let value = match event {
@@ -238,7 +238,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             Event::SequenceStart(style, ..) => Value::List(self.list(path, *style)),
             Event::MappingStart(style, ..) => Value::Map(self.map(path, *style)),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                self.mark(&at, '*', path);
+                self.mark(&span.start, '*', path);
                 Value::Broken
             }
             _ => Value::Nothing,
@@ -258,8 +258,7 @@ impl<'e, 'p> Builder<'e, 'p> {
     fn marks(&mut self, event: &'e Event<'e>, span: &Span, path: &str) -> bool {
         let tag = span.tag_start.filter(|_| event.tag().is_some());
         if let Some(tag) = tag {
-            let at = self.at_position(position(&tag));
-            self.mark(&at, '!', path);
+            self.mark(&tag, '!', path);
         }
         // The anchor's own event follows the node's.
         let anchor = match self.events.as_slice() {
@@ -268,23 +267,22 @@ impl<'e, 'p> Builder<'e, 'p> {
         };
         if let Some(span) = anchor {
             self.events.next();
-            let at = self.at(&span);
-            self.mark(&at, '&', path);
+            self.mark(&span.start, '&', path);
         }
         tag.is_some() || anchor.is_some()
     }
 
-    fn mark(&mut self, at: &At, mark: char, path: &str) {
+    fn mark(&mut self, marker: &Marker, mark: char, path: &str) {
         let (message, remedy) = mend::explain_mark(mark, is_secret(path));
-        self.problems.error((at, path), message, remedy);
+        self.error(marker, path, message, remedy);
     }
 
     fn text(&self, text: &str, style: ScalarStyle, span: &Span) -> Value {
         if style == ScalarStyle::Plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
             return Value::Nothing;
         }
-        let end = position(&span.end);
-        let comment = (self.comments.get(&end.line)).filter(|comment| comment.column >= end.column);
+        let (end, begin) = (&span.end, span.start.line());
+        let comment = self.comments.get(&end.line()).filter(|comment| comment.col() >= end.col());
         Value::Text(Text {
             text: text.to_owned(),
             style: match style {
@@ -292,8 +290,8 @@ impl<'e, 'p> Builder<'e, 'p> {
                 ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
                 ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
             },
-            folded: span.end.line() > span.start.line(),
-            comment: comment.map(|position| self.at_position(*position)),
+            folded: end.line() > begin,
+            comment: comment.map(|marker| self.at(marker)),
         })
     }
 
@@ -314,7 +312,7 @@ impl<'e, 'p> Builder<'e, 'p> {
         while let Some((event, span)) = self.next()
             && !matches!(event, Event::MappingEnd)
         {
-            let at = self.at(&span);
+            let at = self.at(&span.start);
             let key = self.key(event, span, path);
             let Some((event, span)) = self.next() else { break };
             let key_path = match &key {
@@ -341,12 +339,12 @@ impl<'e, 'p> Builder<'e, 'p> {
 
     /// The key of an entry; `None` where it is no text.
     fn key(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Option<String> {
-        let at = self.at(&span);
         match event {
             Event::Scalar(text, ..) if text == "<<" => {
                 self.marks(event, &span, path);
-                self.problems.error(
-                    (&at, path),
+                self.error(
+                    &span.start,
+                    path,
                     "`<<` merges another part of a file in YAML, and this file knows no merging",
                     "write the keys out where they belong",
                 );
@@ -359,8 +357,9 @@ impl<'e, 'p> Builder<'e, 'p> {
             _ => {
                 // The whole key has to be taken out of the events, whatever it is.
                 self.node(event, span, path);
-                self.problems.error(
-                    (&at, path),
+                self.error(
+                    &span.start,
+                    path,
                     "a key has to be a plain word, and this is something else in YAML",
                     "write `key: value`; if it is meant as text, put all of it in single quotes",
                 );
