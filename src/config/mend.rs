@@ -102,8 +102,9 @@ fn value(line: &str, below: &[&str]) -> Value {
     if alone.is_ok() && !value.starts_with(['|', '>']) {
         return Value::Reads(0);
     }
-    let belongs =
-        |line: &&&str| line.trim().is_empty() || line.len() - line.trim_start_matches(' ').len() > column;
+    // A bracket may be closed in the column of its key.
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', ']', '}']).len();
+    let belongs = |line: &&&str| line.trim().is_empty() || indent(line) > column;
     let more: Vec<&str> = below.iter().take_while(belongs).copied().collect();
     if events(&format!("{single}{}\n", more.join("\n"))).is_ok() {
         return Value::Reads(more.len());
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn only_what_does_not_read_is_changed() {
-        let good = "- |\n  {player} @a\n- [a,\n   b\n  ]\n- 'it''s\n  one'\n- k: &a x\n  l: {m: n}\n- list:x\n@a: b\n";
+        let good = "- |\n  {player} @a\n- [a,\n   b\n  ]\n- 'it''s\n  one'\n- k: &a x\n  l: {m: n\n  }\n- list:x\n@a: b\n";
         assert_eq!(mend(good).0, good);
         let (mended, changes) = mend("a:\n  - ä: it's: {x\n  rcon:@b\n");
         assert_eq!(mended, "a:\n  - ä: 'it''s: {x'\n  rcon: '@b'\n");

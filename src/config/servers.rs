@@ -158,7 +158,7 @@ fn given(
     }
     let mut given: Vec<Arc<Reward>> = Vec::new();
     for node in nodes {
-        let Some(text) = problems.verbatim(node, "daily") else {
+        let Some(text) = problems.text(node, "daily") else {
             continue;
         };
         let name = text.text.as_str();
