@@ -206,8 +206,8 @@ const VARIABLES: &[Variables] = &[
     (
         &[("VOTIVE_SERVERS__SURVIVL__RCON", "127.0.0.1:1")],
         &[
-            "VOTIVE_SERVERS__SURVIVL__RCON: error: there is no `survivl` under `servers`",
-            "VOTIVE_SERVERS__SURVIVAL__RCON",
+            "VOTIVE_SERVERS__SURVIVL__RCON: error: there is no key of this name, or no such server or reward",
+            "did you mean VOTIVE_SERVERS__SURVIVAL__RCON?",
         ],
     ),
     (
@@ -257,9 +257,7 @@ const VARIABLES: &[Variables] = &[
     ),
     (
         &[("VOTIVE_SERVERS__SURVIVAL__PASSWORD_FILE", "nothing"), ("CREDENTIALS_DIRECTORY", "/nowhere")],
-        &[
-            "looked for $CREDENTIALS_DIRECTORY/nothing, $CREDENTIALS_DIRECTORY/secrets_nothing, secrets/nothing",
-        ],
+        &["looked for /nowhere/nothing, /nowhere/secrets_nothing, secrets/nothing"],
     ),
     (
         &[("VOTIVE_SERVERS__SURVIVAL__REPLIES", "{succes: 'x'}")],
@@ -293,6 +291,16 @@ fn environment_variables() {
             assert!(output.contains(part), "{env:?}: expected {part}\n{output}");
         }
     }
+}
+
+#[test]
+fn only_the_wrong_part_of_a_variable_is_corrected() {
+    let directory = directory();
+    let text = SHIPPED.replace("survival:", "server1:");
+    fs::write(directory.path().join("rewards.yaml"), text).unwrap();
+    let (output, _) =
+        votive(directory.path(), &["check"], &[("VOTIVE_SERVERS__SERVER__RCON", "127.0.0.1:1")]);
+    assert!(output.contains("did you mean VOTIVE_SERVERS__SERVER1__RCON?"), "{output}");
 }
 
 #[test]
@@ -331,7 +339,8 @@ fn variables_win_over_the_file_and_name_their_secrets() {
     assert_eq!(config.servers[0].password.expose(), "*plain [text]");
     assert_eq!(config.servers[0].password_source, "VOTIVE_SERVERS__SURVIVAL__PASSWORD");
     assert_eq!(config.servers[1].password.expose(), "SECRETMARKER-skyblock");
-    assert_eq!(config.servers[1].password_source, "secrets/skyblock.rcon");
+    let file = directory.path().join("secrets/skyblock.rcon");
+    assert_eq!(config.servers[1].password_source, file.to_str().unwrap());
     assert_eq!(config.servers[1].ids, [7, 8]);
     assert_eq!(config.servers[1].replies.list.as_ref().unwrap().as_str(), "[{](.*)[}]");
     assert_eq!(config.gamemonitoring.signing_tokens.len(), 1);
@@ -378,7 +387,8 @@ fn credentials_of_systemd_come_first() {
     let config = loaded.config.unwrap();
     assert_eq!(config.gamemonitoring.signing_tokens[0].expose(), "from systemd");
     assert_eq!(config.servers[0].password.expose(), "from systemd too");
-    assert_eq!(config.servers[0].password_source, "$CREDENTIALS_DIRECTORY/secrets_survival.rcon");
+    let file = credentials.path().join("secrets_survival.rcon");
+    assert_eq!(config.servers[0].password_source, file.to_str().unwrap());
     assert_eq!(config.servers[1].password.expose(), "SECRETMARKER-skyblock");
 }
 
@@ -443,7 +453,7 @@ fn without_any_file() {
     assert!(output.contains("no/such.yaml: error: there is no such file"), "{output}");
     assert_eq!(code, 78);
     let (output, code) = votive(directory.path(), &["check", "--config", "."], &[]);
-    assert!(output.contains(".: error: this is not a file"), "{output}");
+    assert!(output.contains(".: error: it cannot be read: it is not a file"), "{output}");
     assert_eq!(code, 78);
 }
 

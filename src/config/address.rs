@@ -1,41 +1,48 @@
 //! `rcon: host:port` of a game server.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use super::read::{Reader, Section};
+use super::problem::Problems;
+use super::read::Section;
 use super::yaml::Entry;
 
+const EXAMPLE: &str = "127.0.0.1:25575";
+
 /// Reads `rcon` of a server, `host:port` in one spelling.
-pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, entry: &Entry) -> Option<String> {
+pub(super) fn read(problems: &mut Problems, section: &Section<'_>, entry: &Entry) -> Option<String> {
     let Some(node) = section.get("rcon") else {
-        reader.missing(
-            &entry.at,
-            &entry.node.path,
+        problems.error(
+            entry.place(),
             "it has no `rcon`",
-            "write `rcon: 127.0.0.1:25575`: address and rcon.port of server.properties",
+            format!("write `rcon: {EXAMPLE}`: address and rcon.port of server.properties"),
         );
         return None;
     };
-    let (host, port) = reader.parsed(node, "an address and a port", "127.0.0.1:25575", host_and_port)?;
-    if !is_private(&host) {
-        reader.warning(
-            node,
+    let (host, port) = problems.parsed(Some(node), "an address and a port", EXAMPLE, host_and_port)?;
+    if !is_private(host.trim_matches(['[', ']'])) {
+        problems.warning(
+            node.place(),
             "RCON is not encrypted, and this address does not look like one of your own network",
             "let RCON listen on 127.0.0.1 or inside a VPN, and put that address here",
         );
     }
-    Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+    Some(format!("{host}:{port}"))
 }
 
-/// `host:port` in its parts, in one spelling, so that equal addresses are equal texts.
+/// `host:port` in its parts, in one spelling, so that equal addresses are equal texts. `localhost` is 127.0.0.1;
+/// `[::1]` is not, since a game server can listen on either alone.
 fn host_and_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
-    let port = port.parse().ok().filter(|number| *number != 0 && port.bytes().all(|b| b.is_ascii_digit()))?;
+    let port = port.parse().ok().filter(|number| *number != 0 && !port.starts_with('+'))?;
     if let Some(v6) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return Some((v6.parse::<std::net::Ipv6Addr>().ok()?.to_string(), port));
+        return Some((format!("[{}]", v6.parse::<Ipv6Addr>().ok()?), port));
     }
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    (!host.is_empty() && host.bytes().all(allowed)).then(|| (host.to_ascii_lowercase(), port))
+    if host.is_empty() || !host.bytes().all(allowed) {
+        return None;
+    }
+    let host = host.to_ascii_lowercase();
+    Some((if host == "localhost" { "127.0.0.1".to_owned() } else { host }, port))
 }
 
 /// Whether what is sent to `host` stays in the owner's own network, as far as a name or address can tell.
@@ -63,7 +70,8 @@ mod tests {
         let read = |text| host_and_port(text).map(|(host, port)| format!("{host} {port}"));
         assert_eq!(read("127.0.0.1:25575").as_deref(), Some("127.0.0.1 25575"));
         assert_eq!(read("MC-1:25575").as_deref(), Some("mc-1 25575"));
-        assert_eq!(read("[::1]:25575").as_deref(), Some("::1 25575"));
+        assert_eq!(read("[::1]:25575").as_deref(), Some("[::1] 25575"));
+        assert_eq!(read("LocalHost:1").as_deref(), Some("127.0.0.1 1"));
         for wrong in
             ["", "25575", "127.0.0.1", ":25575", "a:0", "a:65536", "a:+1", "a b:1", "::1:25575", "rcon://a:1"]
         {

@@ -1,23 +1,21 @@
 //! The tree → [`Config`]. Every section is read whatever is wrong with the others, so that all errors come at once.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::problem::{At, Problems};
-use super::read::{Reader, Section};
-use super::yaml::{Node, Tree};
+use super::yaml::Node;
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, given, rewards, secrets, servers,
+    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, rewards, secrets, servers,
 };
+use crate::http::webhook::HEALTH_PATH;
 
 const API_URL: &str = "https://api.gamemonitoring.net";
 const STATE_DIR: &str = "/var/lib/votive";
 
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8787);
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
 const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";
-/// Answered by ourselves, so no webhook can live there.
-const HEALTH_PATH: &str = "/healthz";
 /// The platform's time-out is not published; 5 s is thought to be safe.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
@@ -25,102 +23,66 @@ const POLL_EVERY: Duration = Duration::from_secs(5);
 /// What Floodgate may put in front of a name without the name needing quotes in a command.
 const BEDROCK_PREFIXES: [(&str, char); 4] = [(".", '.'), ("+", '+'), ("-", '-'), ("_", '_')];
 
-/// Builds the configuration; `None` where the tree has errors that leave nothing to build. Even a returned one is
-/// valid only if `problems` has no error.
-pub(super) fn build(tree: &Tree, sources: &Sources, problems: &mut Problems) -> Option<Config> {
-    let root = tree.root.as_ref()?;
-    let mut reader = Reader { problems, incomplete: tree.incomplete };
-    let root = reader.section(root, "")?;
-    let state_dir = state_dir(&mut reader, root.get("state_dir"), sources);
-    let gamemonitoring = gamemonitoring(&mut reader, &root, sources);
-    let webhook = webhook(&mut reader, root.get("webhook"));
-    let players = players(&mut reader, root.get("players"));
-    let read = rewards::read(&mut reader, root.get("rewards"));
-    let servers = servers::read(&mut reader, &root, &read, sources);
-    unused(&mut reader, &root, &read);
-    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook: webhook?, players: players?, servers })
+/// Builds the configuration; `None` where there are errors that leave nothing to build. Even a returned one is valid
+/// only if `problems` has no error.
+pub(super) fn build(root: &Node, sources: &Sources, problems: &mut Problems) -> Option<Config> {
+    let section = problems.section(Some(root), "")?;
+    let state_dir = state_dir(problems, section.get("state_dir"), sources);
+    let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), sources);
+    let webhook = webhook(problems, section.get("webhook"));
+    let players = players(problems, section.get("players"));
+    let servers = section.get("servers");
+    let rewards = rewards::read(problems, section.get("rewards"), servers);
+    let servers = servers::read(problems, servers, &rewards, sources);
+    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, servers })
 }
 
-/// Tells of rewards that no server gives, and of commands too long for the servers that give them.
-fn unused(reader: &mut Reader<'_>, root: &Section<'_>, read: &[rewards::Read]) {
-    let by_server = given::names_by_server(root.get("servers"));
-    for reward in read {
-        let name = reward.reward.name.as_str();
-        let givers: Vec<&str> = (by_server.iter().flatten())
-            .filter(|(_, names)| names.contains(&name))
-            .map(|(server, _)| *server)
-            .collect();
-        if givers.is_empty() && by_server.is_some() && !reader.incomplete {
-            reader.problems.warning(
-                &reward.at,
-                &super::yaml::join("rewards", name),
-                "no server gives this reward",
-                "add it to the `rewards` of a server, or take it out",
-            );
-        }
-        rewards::check_length(reader, reward, &givers);
-    }
-}
-
-fn state_dir(reader: &mut Reader<'_>, node: Option<&Node>, sources: &Sources) -> PathBuf {
-    let written = node.and_then(|node| {
-        let text = reader.text(node, STATE_DIR)?;
-        if text.text.is_empty() || text.text.contains('\0') {
-            reader.error(
-                node,
-                "this is no directory",
-                format!("write `state_dir: {STATE_DIR}`, or take the line out"),
-            );
-            return None;
-        }
-        // An absolute path replaces the directory that it is joined to.
-        Some(sources.directory().join(&text.text))
-    });
+fn state_dir(problems: &mut Problems, node: Option<&Node>, sources: &Sources) -> PathBuf {
+    let valid = |text: &str| (!text.is_empty() && !text.contains('\0')).then(|| text.to_owned());
+    let written = problems.parsed(node, "a directory", STATE_DIR, valid);
     // systemd gives several directories with colons between them where a unit asks for several.
     let systemd = sources.env.get("STATE_DIRECTORY").and_then(|list| list.split(':').next());
     let systemd = systemd.filter(|first| !first.is_empty()).map(PathBuf::from);
-    let default = || systemd.unwrap_or_else(|| Path::new(STATE_DIR).to_owned());
-    sources.state_dir.clone().or(written).unwrap_or_else(default)
+    (sources.state_dir.clone())
+        // An absolute path replaces the directory that it is joined to.
+        .or_else(|| written.map(|path| sources.directory().join(path)))
+        .or(systemd)
+        .unwrap_or_else(|| Path::new(STATE_DIR).to_owned())
 }
 
-fn gamemonitoring(reader: &mut Reader<'_>, root: &Section<'_>, sources: &Sources) -> Option<Gamemonitoring> {
-    let Some(node) = root.get("gamemonitoring") else {
-        reader.missing(
-            &At::START,
-            "gamemonitoring",
+fn gamemonitoring(problems: &mut Problems, node: Option<&Node>, sources: &Sources) -> Option<Gamemonitoring> {
+    let Some(node) = node else {
+        problems.error(
+            (&At::START, "gamemonitoring"),
             "the section is missing, so no vote could be told from a forged one",
             "write `gamemonitoring:` and below it, indented, `signing_token_file: signing_token`; the token is in the project's settings at the platform",
         );
         return None;
     };
-    let section = reader.section(node, "gamemonitoring")?;
-    let signing_tokens = secrets::signing_tokens(reader, &section, sources);
+    let section = problems.section(Some(node), "gamemonitoring")?;
+    let signing_tokens = secrets::signing_tokens(problems, &section, node.place(), sources);
     let api_url = match section.get("api_url") {
-        Some(node) => api_url(reader, node)?,
+        Some(node) => api_url(problems, node)?,
         None => base(API_URL)?,
     };
     Some(Gamemonitoring { api_url, signing_tokens })
 }
 
-fn api_url(reader: &mut Reader<'_>, node: &Node) -> Option<reqwest::Url> {
-    let text = reader.text(node, API_URL)?;
+fn api_url(problems: &mut Problems, node: &Node) -> Option<reqwest::Url> {
+    let text = problems.text(node, API_URL)?;
     // The address is not repeated: a name and password in it would be a secret.
     let Some(url) = base(&text.text) else {
-        reader.error(
-            node,
+        problems.error(
+            node.place(),
             "this is no web address of an API: it needs http:// or https:// and a host, and can have no user, password, `?` or `#`",
             format!("write `api_url: {API_URL}`, or take the line out"),
         );
         return None;
     };
-    if url.scheme() == "http"
-        && !address::is_private(url.host_str().unwrap_or_default().trim_matches(['[', ']']))
-    {
-        reader.warning(
-            node,
-            "votes fetched over http:// can be forged by anybody on the way",
-            "write https://",
-        );
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if url.scheme() == "http" && !address::is_private(host) {
+        let message = "votes fetched over http:// can be forged by anybody on the way";
+        problems.warning(node.place(), message, "write https://");
     }
     Some(url)
 }
@@ -139,34 +101,22 @@ fn base(text: &str) -> Option<reqwest::Url> {
     plain.then_some(url)
 }
 
-fn webhook(reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Webhook> {
-    let mut webhook = Webhook {
-        listen: LISTEN,
-        path: WEBHOOK_PATH.to_owned(),
-        acknowledge: Acknowledge::default(),
-        answer_within: ANSWER_WITHIN,
-    };
-    let Some(node) = node else { return Some(webhook) };
-    let section = reader.section(node, "webhook")?;
-    if let Some(node) = section.get("listen") {
-        let form = "an IP address and a port";
-        let listen = reader.parsed(node, form, &LISTEN.to_string(), |text| text.parse().ok());
-        webhook.listen = listen.unwrap_or(LISTEN);
+fn webhook(problems: &mut Problems, node: Option<&Node>) -> Webhook {
+    let section = problems.section(node, "webhook").unwrap_or_default();
+    let address = |text: &str| text.parse().ok();
+    let listen =
+        problems.parsed(section.get("listen"), "an IP address and a port", &LISTEN.to_string(), address);
+    let form = format!("a path: it begins with `/`, has no spaces, `?` or `#`, and is not {HEALTH_PATH}");
+    let path = |text: &str| is_path(text).then(|| text.to_owned());
+    let path = problems.parsed(section.get("path"), &form, WEBHOOK_PATH, path);
+    let choices = [("granted", Acknowledge::Granted), ("recorded", Acknowledge::Recorded)];
+    let range = Duration::from_millis(500)..=Duration::from_secs(30);
+    Webhook {
+        listen: listen.unwrap_or(LISTEN),
+        path: path.unwrap_or_else(|| WEBHOOK_PATH.to_owned()),
+        acknowledge: problems.choice(section.get("acknowledge"), &choices).unwrap_or_default(),
+        answer_within: problems.duration(section.get("answer_within"), range, ANSWER_WITHIN),
     }
-    if let Some(node) = section.get("path") {
-        let form = format!("a path: it begins with `/`, has no spaces, `?` or `#`, and is not {HEALTH_PATH}");
-        let path = reader.parsed(node, &form, WEBHOOK_PATH, |text| is_path(text).then(|| text.to_owned()));
-        webhook.path = path.unwrap_or(webhook.path);
-    }
-    if let Some(node) = section.get("acknowledge") {
-        let choices = [("granted", Acknowledge::Granted), ("recorded", Acknowledge::Recorded)];
-        webhook.acknowledge = reader.choice(node, &choices).unwrap_or_default();
-    }
-    if let Some(node) = section.get("answer_within") {
-        let (least, most) = (Duration::from_millis(500), Duration::from_secs(30));
-        webhook.answer_within = reader.duration(node, least, most, ANSWER_WITHIN);
-    }
-    Some(webhook)
 }
 
 fn is_path(text: &str) -> bool {
@@ -178,18 +128,13 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && text.bytes().all(allowed) && text != HEALTH_PATH
 }
 
-fn players(reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Players> {
-    let mut players = Players { bedrock_prefix: None, poll_every: POLL_EVERY };
-    let Some(node) = node else { return Some(players) };
-    let section = reader.section(node, "players")?;
-    if let Some(node) = section.get("bedrock_prefix") {
-        players.bedrock_prefix = reader.choice(node, &BEDROCK_PREFIXES);
+fn players(problems: &mut Problems, node: Option<&Node>) -> Players {
+    let section = problems.section(node, "players").unwrap_or_default();
+    let range = Duration::from_secs(1)..=Duration::from_secs(600);
+    Players {
+        bedrock_prefix: problems.choice(section.get("bedrock_prefix"), &BEDROCK_PREFIXES),
+        poll_every: problems.duration(section.get("poll_every"), range, POLL_EVERY),
     }
-    if let Some(node) = section.get("poll_every") {
-        let (least, most) = (Duration::from_secs(1), Duration::from_secs(600));
-        players.poll_every = reader.duration(node, least, most, POLL_EVERY);
-    }
-    Some(players)
 }
 
 #[cfg(test)]

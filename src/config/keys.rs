@@ -49,43 +49,14 @@ pub(super) const KEYS: [(&str, Override); 32] = [
     ("rewards.*.commands.*.in_doubt", Override::None),
 ];
 
-/// Rules that later versions may know and this one does not: whoever writes one expects it to hold, so the message
-/// must not treat it as a spelling mistake.
-pub(super) const RULES_OF_LATER_VERSIONS: [&str; 16] = [
-    "chance",
-    "every_votes",
-    "at_votes",
-    "first_vote",
-    "total_votes",
-    "streak",
-    "milestones",
-    "party",
-    "weekdays",
-    "daily_limit",
-    "limit",
-    "cooldown",
-    "expires",
-    "expire_after",
-    "requires",
-    "when",
-];
-
 /// The keys right under a section (`""`, `webhook`, `servers.*`), each once.
 pub(super) fn under(section: &str) -> Vec<&'static str> {
+    let section = if section.is_empty() { String::new() } else { format!("{section}.") };
     let mut names: Vec<&'static str> = Vec::new();
     for (key, _) in KEYS {
-        let rest = if section.is_empty() {
-            Some(key)
-        } else {
-            key.strip_prefix(section).and_then(|rest| rest.strip_prefix('.'))
-        };
         // `split` yields at least one piece.
-        if let Some(name) = rest.and_then(|rest| rest.split('.').next())
-            && name != "*"
-            && !names.contains(&name)
-        {
-            names.push(name);
-        }
+        let name = key.strip_prefix(&section).and_then(|rest| rest.split('.').next());
+        names.extend(name.filter(|name| *name != "*" && !names.contains(name)));
     }
     names
 }
@@ -100,6 +71,13 @@ pub(super) fn section_of(name: &str) -> Option<&'static str> {
 /// Whether any section has a key of this name.
 pub(super) fn is_known(name: &str) -> bool {
     KEYS.iter().any(|(key, _)| key.split('.').any(|part| part == name))
+}
+
+/// Whether the value of this key is one text, as every entry of a list is.
+pub(super) fn is_text(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let text = |(key, how): &(&str, Override)| *how != Yaml && key.rsplit('.').next() == Some(last);
+    path.ends_with(']') || KEYS.iter().any(text)
 }
 
 /// Whether the value of this key is never shown.

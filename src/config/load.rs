@@ -1,9 +1,12 @@
 //! The one loader: what passes `votive check` starts with `votive run`.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::problem::{At, Level, Origin, Position, Problem, Problems};
+use super::problem::{At, Level, Position, Problem, Problems};
 use super::yaml::{self, Value};
 use super::{Config, build, overrides};
 
@@ -58,15 +61,14 @@ pub struct Loaded {
 /// A [`Problem`] that names both where there is neither.
 pub fn find(explicit: Option<PathBuf>) -> Result<PathBuf, Box<Problem>> {
     let found = explicit.or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()));
+    let [here, system] = PLACES;
     found.ok_or_else(|| {
         Box::new(Problem {
             level: Level::Error,
-            origin: Origin::File {
-                path: PathBuf::from(PLACES[0]),
-                position: None,
-            },
+            file: PathBuf::from(here),
+            at: At::Whole,
             key: String::new(),
-            message: format!("there is no configuration: neither ./{} nor {}", PLACES[0], PLACES[1]),
+            message: format!("there is no configuration: neither ./{here} nor {system}"),
             remedy: "copy the rewards.yaml that came with Votive to one of the two, or name yours with --config FILE".to_owned(),
         })
     })
@@ -87,69 +89,52 @@ pub fn load(sources: &Sources) -> Loaded {
 }
 
 fn read(sources: &Sources, problems: &mut Problems) -> Option<Config> {
-    let text = text(&sources.path, problems)?;
-    let mut tree = yaml::read(&text, problems);
-    let root = tree.root.as_mut()?;
-    if matches!(root.value, Value::Nothing) && !tree.incomplete {
-        problems.file(
-            "the file is empty, or everything in it is a comment",
-            "begin with the rewards.yaml that came with Votive",
-        );
+    let text = match text(&sources.path) {
+        Ok(text) => text,
+        Err((at, message, remedy)) => {
+            problems.error((&at, ""), message, remedy);
+            return None;
+        }
+    };
+    let mut root = yaml::read(&text, problems)?;
+    if matches!(root.value, Value::Nothing) {
+        let message = "the file is empty, or everything in it is a comment";
+        problems.error((&At::Whole, ""), message, "begin with the rewards.yaml that came with Votive");
         return None;
     }
-    overrides::apply(root, &sources.env, problems);
-    build::build(&tree, sources, problems)
+    overrides::apply(&mut root, &sources.env, problems);
+    build::build(&root, sources, problems)
 }
 
-/// The text of the file.
-fn text(path: &Path, problems: &mut Problems) -> Option<String> {
-    let remedy = "name the file with --config FILE, and let the user that Votive runs as read it";
-    let bytes = match std::fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => {
-            problems.file("this is not a file", "name a file with --config FILE");
-            return None;
-        }
-        Ok(metadata) if metadata.len() > LARGEST => {
-            problems.file(
-                "this is larger than any configuration (1 MiB)",
-                "name the right file with --config FILE",
-            );
-            return None;
-        }
-        Ok(_) => std::fs::read(path),
-        Err(error) => Err(error),
-    };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            problems.file("there is no such file", "name the file with --config FILE");
-            return None;
-        }
-        Err(error) => {
-            problems.file(format!("it cannot be read: {error}"), remedy);
-            return None;
-        }
-    };
-    match String::from_utf8(bytes) {
-        Ok(mut text) => {
-            // Some editors begin a file with a byte order mark; nobody sees it.
-            if text.starts_with('\u{feff}') {
-                text.remove(0);
-            }
-            Some(text)
-        }
-        Err(error) => {
-            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let good = String::from_utf8_lossy(good);
-            let line = good.rsplit('\n').next().unwrap_or_default();
-            let at = Position { line: good.matches('\n').count() + 1, column: line.chars().count() + 1 };
-            problems.error(
-                &At::File(at),
-                "",
-                "the file is not UTF-8 from here on",
-                "save it as UTF-8 in your editor (not as ANSI, Windows-1251 or UTF-16)",
-            );
-            None
-        }
+/// The text of the file, or what is wrong with it.
+fn text(path: &Path) -> Result<String, (At, String, &'static str)> {
+    let (bytes, _) = bytes(path, LARGEST).map_err(|error| {
+        let message = match error.kind() {
+            ErrorKind::NotFound => "there is no such file".to_owned(),
+            _ => format!("it cannot be read: {error}"),
+        };
+        let remedy = "name the file with --config FILE, and let the user that Votive runs as read it";
+        (At::Whole, message, remedy)
+    })?;
+    // Some editors begin a file with a byte order mark; nobody sees it.
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = good.rsplit('\n').next().unwrap_or_default();
+        let at = Position { line: good.matches('\n').count() + 1, column: line.chars().count() + 1 };
+        let remedy = "save it as UTF-8 in your editor (not as ANSI, Windows-1251 or UTF-16)";
+        (At::File(at), "the file is not UTF-8 from here on".to_owned(), remedy)
+    })
+}
+
+/// What a file holds that is no larger than `most` bytes, and who can do what with it.
+pub(super) fn bytes(path: &Path, most: u64) -> io::Result<(Vec<u8>, u32)> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a file"));
     }
+    if metadata.len() > most {
+        return Err(io::Error::other(format!("it is larger than {} KiB", most / 1024)));
+    }
+    Ok((fs::read(path)?, metadata.permissions().mode()))
 }

@@ -6,7 +6,6 @@
 
 mod address;
 mod build;
-mod given;
 mod keys;
 mod load;
 mod mend;
@@ -14,7 +13,6 @@ mod overrides;
 mod problem;
 mod read;
 mod rewards;
-mod secret;
 mod secrets;
 mod servers;
 mod units;
@@ -31,7 +29,7 @@ use crate::domain::reward::{InDoubtRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 
 pub use load::{Loaded, Sources, find, load};
-pub use problem::{Level, Origin, Position, Problem};
+pub use problem::{At, Level, Position, Problem};
 
 /// Everything that `rewards.yaml`, the environment and the command line say, checked.
 #[derive(Clone, Debug)]
@@ -96,11 +94,11 @@ pub struct GameServer {
     pub name: String,
     /// The platform's ids of it; none: only a target for test votes.
     pub ids: Vec<u64>,
-    /// `host:port` of its RCON.
+    /// `host:port` of its RCON in one spelling, so that one game server has one address: `localhost` is 127.0.0.1.
     pub rcon: String,
     /// The RCON password.
     pub password: Secret,
-    /// Where the password comes from, for messages: `secrets/survival.rcon`.
+    /// Where the password comes from, for messages: a path, or the name of a variable.
     pub password_source: String,
     /// What a vote for it earns, in the order of the file.
     pub rewards: Vec<Arc<Reward>>,

@@ -13,22 +13,8 @@ pub enum Level {
     Warning,
 }
 
-/// Where a problem is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// In a file: the path as the user gave it; no position where the file as a whole is meant.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The place in it.
-        position: Option<Position>,
-    },
-    /// In the environment variable of this name.
-    Variable(String),
-}
-
 /// A place in a text, both counted from 1, columns in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line.
     pub line: usize,
@@ -36,46 +22,11 @@ pub struct Position {
     pub column: usize,
 }
 
-/// One thing that is wrong, or odd.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// How bad it is.
-    pub level: Level,
-    /// Where it is.
-    pub origin: Origin,
-    /// The path of its key (`servers.survival.rcon`, list entries counted from 1); empty for the file as a whole.
-    pub key: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.origin {
-            Origin::File { path, position } => {
-                write!(f, "{}", path.display())?;
-                if let Some(Position { line, column }) = position {
-                    write!(f, ":{line}:{column}")?;
-                }
-            }
-            Origin::Variable(name) => write!(f, "{}", shown(name))?,
-        }
-        f.write_str(match self.level {
-            Level::Error => ": error: ",
-            Level::Warning => ": warning: ",
-        })?;
-        if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
-        }
-        write!(f, "{}\n    help: {}", self.message, self.remedy)
-    }
-}
-
-/// Where a value stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum At {
+/// Where a value stands, or a problem is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum At {
+    /// The file as a whole.
+    Whole,
     /// In the file.
     File(Position),
     /// In the environment variable of this name.
@@ -90,11 +41,50 @@ impl At {
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            At::Whole => f.write_str("the file"),
             At::File(position) => write!(f, "line {}", position.line),
             At::Variable(name) => f.write_str(name),
         }
     }
 }
+
+/// One thing that is wrong, or odd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub level: Level,
+    /// The file, as the user gave its path.
+    pub file: PathBuf,
+    /// Where it is.
+    pub at: At,
+    /// The path of its key (`servers.survival.rcon`, list entries counted from 1); empty for the file as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            At::Whole => write!(f, "{}", self.file.display())?,
+            At::File(Position { line, column }) => write!(f, "{}:{line}:{column}", self.file.display())?,
+            At::Variable(name) => f.write_str(&shown(name))?,
+        }
+        f.write_str(match self.level {
+            Level::Error => ": error: ",
+            Level::Warning => ": warning: ",
+        })?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}\n    help: {}", self.message, self.remedy)
+    }
+}
+
+/// Where a problem is, and the path of its key.
+pub(super) type Place<'a> = (&'a At, &'a str);
 
 /// Collects problems.
 pub(super) struct Problems {
@@ -110,67 +100,35 @@ impl Problems {
     }
 
     /// Something that keeps Votive from starting.
-    pub(super) fn error(
-        &mut self,
-        at: &At,
-        key: &str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
-        self.add(Level::Error, at, key, message.into(), remedy.into());
+    pub(super) fn error(&mut self, place: Place<'_>, message: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Level::Error, place, message.into(), remedy.into());
     }
 
     /// Something that the owner should know.
     pub(super) fn warning(
         &mut self,
-        at: &At,
-        key: &str,
+        place: Place<'_>,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.add(Level::Warning, at, key, message.into(), remedy.into());
+        self.add(Level::Warning, place, message.into(), remedy.into());
     }
 
-    /// The one problem of a line that had to be changed to be readable.
-    pub(super) fn mended(
-        &mut self,
-        at: &At,
-        key: &str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
-        self.error(at, key, message, remedy);
-        if let At::File(position) = at {
-            self.mended.insert(position.line);
+    fn add(&mut self, level: Level, (at, key): Place<'_>, message: String, remedy: String) {
+        if !matches!(at, At::File(position) if self.mended.contains(&position.line)) {
+            let (file, at, key) = (self.file.clone(), at.clone(), key.to_owned());
+            self.list.push(Problem { level, file, at, key, message, remedy });
         }
     }
 
-    /// A problem of the file as a whole.
-    pub(super) fn file(&mut self, message: impl Into<String>, remedy: impl Into<String>) {
-        self.list.push(Problem {
-            level: Level::Error,
-            origin: Origin::File { path: self.file.clone(), position: None },
-            key: String::new(),
-            message: message.into(),
-            remedy: remedy.into(),
-        });
-    }
-
-    fn add(&mut self, level: Level, at: &At, key: &str, message: String, remedy: String) {
-        let origin = match at {
-            At::File(position) if self.mended.contains(&position.line) => return,
-            At::File(position) => Origin::File { path: self.file.clone(), position: Some(*position) },
-            At::Variable(name) => Origin::Variable(name.clone()),
-        };
-        self.list.push(Problem { level, origin, key: key.to_owned(), message, remedy });
+    /// Whatever else is wrong with this line follows from what was told of it.
+    pub(super) fn mended(&mut self, line: usize) {
+        self.mended.insert(line);
     }
 
     /// Errors and warnings, each in the order of the file, those of the environment after them.
     pub(super) fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
-        self.list.sort_by_key(|problem| match &problem.origin {
-            Origin::File { position, .. } => (0, *position, String::new()),
-            Origin::Variable(name) => (1, None, name.clone()),
-        });
+        self.list.sort_by(|one, other| one.at.cmp(&other.at));
         self.list.into_iter().partition(|problem| problem.level == Level::Error)
     }
 }
@@ -180,19 +138,9 @@ const LONGEST_SHOWN: usize = 60;
 
 /// The owner's text, fit for one line of a message: cut, and without control characters.
 pub(super) fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for (n, c) in text.chars().enumerate() {
-        if n == LONGEST_SHOWN {
-            shown.push('…');
-            break;
-        }
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let cut = if text.chars().nth(LONGEST_SHOWN).is_some() { "…" } else { "" };
+    text.chars().take(LONGEST_SHOWN).map(escaped).chain([cut.to_owned()]).collect()
 }
 
 /// The one of `known` that `name` was probably meant to be.

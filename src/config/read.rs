@@ -1,163 +1,99 @@
 //! Reading values of a kind from the tree: each wrong one is told, with what to write instead.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::keys::{self, RULES_OF_LATER_VERSIONS, is_secret, section_of};
+use super::keys::{self, is_secret, section_of};
 use super::problem::{At, Problems, listed, nearest, shown};
 use super::units;
 use super::yaml::{Entry, Map, Node, Style, Text, Value};
 
-/// What reading needs everywhere.
-pub(super) struct Reader<'p> {
-    pub(super) problems: &'p mut Problems,
-    /// Lines of the file could not be read, so nothing is said to be missing.
-    pub(super) incomplete: bool,
-}
+/// Rules that later versions know and this one does not: whoever writes one expects it to hold, so the message must
+/// not treat it as a spelling mistake.
+const RULES_OF_LATER_VERSIONS: [&str; 2] = ["chance", "every_votes"];
 
 /// A map whose keys are known.
-pub(super) struct Section<'n> {
-    pub(super) at: &'n At,
-    pub(super) path: &'n str,
-    entries: &'n [Entry],
-}
+#[derive(Default)]
+pub(super) struct Section<'n>(&'n [Entry]);
 
 impl<'n> Section<'n> {
     /// The value of a key, where it is given at all.
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
-        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+        self.0.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 }
 
-impl Reader<'_> {
-    pub(super) fn error(&mut self, node: &Node, message: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.error(&node.at, &node.path, message, remedy);
-    }
-
-    pub(super) fn warning(&mut self, node: &Node, message: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.warning(&node.at, &node.path, message, remedy);
-    }
-
-    /// Something is missing, unless it may stand in a line that could not be read.
-    pub(super) fn missing(
-        &mut self,
-        at: &At,
-        path: &str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
-        if !self.incomplete {
-            self.problems.error(at, path, message, remedy);
-        }
-    }
-
+impl Problems {
     /// The entries of a section whose keys are the owner's names; none where it is absent or empty.
     pub(super) fn named<'n>(&mut self, node: Option<&'n Node>) -> &'n [Entry] {
-        match node {
-            Some(node) => self.map(node).map_or(&[], |map| map.entries.as_slice()),
-            None => &[],
-        }
+        node.and_then(|node| self.map(node)).map_or(&[], |map| map.entries.as_slice())
     }
 
     /// A section with the known keys of `pattern` (`servers.*`); every other key is told.
-    pub(super) fn section<'n>(&mut self, node: &'n Node, pattern: &str) -> Option<Section<'n>> {
-        let entries = match &node.value {
+    pub(super) fn section<'n>(&mut self, node: Option<&'n Node>, pattern: &str) -> Option<Section<'n>> {
+        let entries = match node {
             // `webhook:` with every key commented out leaves every default as it is.
-            Value::Nothing => &[],
-            _ => self.map(node)?.entries.as_slice(),
+            None | Some(Node { value: Value::Nothing, .. }) => &[],
+            Some(node) => self.map(node)?.entries.as_slice(),
         };
-        for entry in entries {
-            self.known(entry, pattern);
+        let known = keys::under(pattern);
+        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            self.unknown(entry, pattern, &known);
         }
-        Some(Section { at: &node.at, path: &node.path, entries })
+        Some(Section(entries))
     }
 
-    fn known(&mut self, entry: &Entry, pattern: &str) {
-        let known = keys::under(pattern);
+    fn unknown(&mut self, entry: &Entry, pattern: &str, known: &[&'static str]) {
         let key = entry.key.as_str();
-        if known.contains(&key) {
-            return;
+        if pattern == "rewards.*" && RULES_OF_LATER_VERSIONS.contains(&key) {
+            let message = "this version of Votive has no rules yet: every vote for a server earns all rewards of that server";
+            return self.error(entry.place(), message, "take the key out");
         }
-        let later = pattern.starts_with("rewards.") && RULES_OF_LATER_VERSIONS.contains(&key);
-        let (message, remedy) = if later {
-            (
-                "this version of Votive has no rules yet: every vote for a server earns all rewards of that server".to_owned(),
-                "take the key out".to_owned(),
-            )
-        } else {
-            let remedy = match (nearest(key, known.iter().copied()), section_of(key)) {
-                (Some(near), _) => format!("did you mean `{near}`?"),
-                (None, Some(section)) => format!(
-                    "it belongs under `{}`; check how far the line is indented",
-                    section.replace(".*", ".NAME")
-                ),
-                (None, None) if pattern.is_empty() => {
-                    format!("the top of the file has {}; check how far the line is indented", listed(known))
-                }
-                (None, None) => format!("here one can write {}", listed(known)),
-            };
-            ("there is no key of this name".to_owned(), remedy)
+        let names = || listed(known.iter().copied());
+        let remedy = match (nearest(key, known.iter().copied()), section_of(key)) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some(section)) => {
+                let section = section.replace(".*", ".NAME");
+                format!("it belongs under `{section}`; check how far the line is indented")
+            }
+            (None, None) if pattern.is_empty() => {
+                format!("the top of the file has {}; check how far the line is indented", names())
+            }
+            (None, None) => format!("here one can write {}", names()),
         };
-        self.problems.error(&entry.at, &entry.node.path, message, remedy);
+        self.error(entry.place(), "there is no key of this name", remedy);
     }
 
     fn map<'n>(&mut self, node: &'n Node) -> Option<&'n Map> {
-        match &node.value {
-            Value::Map(map) => Some(map),
-            Value::Broken | Value::Nothing => None,
+        let (what, how) = match &node.value {
+            Value::Map(map) => return Some(map),
+            Value::Broken | Value::Nothing => return None,
             // The text is not repeated: it may be `password:secret` with its space forgotten.
-            Value::Text(_) => {
-                self.error(
-                    node,
-                    "a text stands where keys with values belong",
-                    "write one `key: value` per line below it, indented, with a space behind each colon",
-                );
-                None
-            }
-            Value::List(_) => {
-                self.error(
-                    node,
-                    "a list stands where keys with values belong",
-                    "write one `key: value` per line below it, without `-`",
-                );
-                None
-            }
-        }
+            Value::Text(_) => ("a text", "indented, with a space behind each colon"),
+            Value::List(_) => ("a list", "without `-`"),
+        };
+        self.error(
+            node.place(),
+            format!("{what} stands where keys with values belong"),
+            format!("write one `key: value` per line below it, {how}"),
+        );
+        None
     }
 
     /// A text on one line, whose form is checked by the caller. `example` is how such a value looks.
     pub(super) fn text<'n>(&mut self, node: &'n Node, example: &str) -> Option<&'n Text> {
-        match &node.value {
-            Value::Text(text) => Some(text),
-            Value::Broken => None,
-            Value::Nothing => {
-                self.missing(
-                    &node.at,
-                    &node.path,
-                    "it has no value",
-                    format!("write {}", instance(node, example)),
-                );
-                None
-            }
-            Value::List(_) => {
-                self.error(
-                    node,
-                    "a list stands where one value belongs",
-                    format!("write {}", instance(node, example)),
-                );
-                None
-            }
-            Value::Map(_) => {
-                self.error(
-                    node,
-                    "keys with values stand where one value belongs",
-                    format!(
-                        "write {}; a text with a colon or a brace in it belongs in single quotes",
-                        instance(node, example)
-                    ),
-                );
-                None
-            }
-        }
+        let (message, more) = match &node.value {
+            Value::Text(text) => return Some(text),
+            Value::Broken => return None,
+            Value::Nothing => ("it has no value", ""),
+            Value::List(_) => ("a list stands where one value belongs", ""),
+            Value::Map(_) => (
+                "keys with values stand where one value belongs",
+                "; a text with a colon or a brace in it belongs in single quotes",
+            ),
+        };
+        self.error(node.place(), message, format!("write {}{more}", instance(node, example)));
+        None
     }
 
     /// A text that is taken as it stands: a command, a secret, a pattern. What YAML cuts off or could take for
@@ -166,23 +102,22 @@ impl Reader<'_> {
         let text = self.text(node, example)?;
         let plain = text.style == Style::Plain;
         if plain && let Some(at) = &text.comment {
-            self.problems.error(
-                at,
-                &node.path,
+            self.error(
+                (at, &node.path),
                 "YAML cuts the text off here: a space and `#` begin a comment",
                 "put the whole text in single quotes; a real comment belongs on the line above",
             );
         }
         if plain && text.folded {
             self.warning(
-                node,
+                node.place(),
                 "this text goes on over several lines, which YAML joins to one",
                 "put it in single quotes on one line; if a new entry was meant, begin its line with `-`",
             );
         }
         if plain && looks_typed(&text.text) {
             self.warning(
-                node,
+                node.place(),
                 "without quotes YAML takes this for a number or for true/false, not for a text",
                 "put it in single quotes",
             );
@@ -193,84 +128,73 @@ impl Reader<'_> {
     /// A value in the form of `example`, which `parse` recognises.
     pub(super) fn parsed<T>(
         &mut self,
-        node: &Node,
+        node: Option<&Node>,
         what: &str,
         example: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let text = self.text(node, example)?;
+        let text = self.text(node?, example)?;
         let value = parse(&text.text);
-        if value.is_none() {
-            self.error(
-                node,
-                format!("{}is not {what}", quoted(node, text)),
-                format!("write {}", instance(node, example)),
-            );
+        if let (None, Some(node)) = (&value, node) {
+            let message = format!("{}is not {what}", quoted(node, text));
+            self.error(node.place(), message, format!("write {}", instance(node, example)));
         }
         value
     }
 
-    /// A duration between `least` and `most`.
+    /// A duration in `range`.
     pub(super) fn duration(
         &mut self,
-        node: &Node,
-        least: Duration,
-        most: Duration,
+        node: Option<&Node>,
+        range: RangeInclusive<Duration>,
         default: Duration,
     ) -> Duration {
         let example = units::written(default);
-        let Some(text) = self.text(node, &example) else {
+        let Some((node, text)) = node.and_then(|node| Some((node, self.text(node, &example)?))) else {
             return default;
         };
         let written = text.text.as_str();
-        match units::duration(written) {
-            Some(duration) if (least..=most).contains(&duration) => return duration,
-            Some(_) => self.error(
-                node,
-                format!("{}is too short or too long", quoted(node, text)),
-                format!("take something between {} and {}", units::written(least), units::written(most)),
-            ),
-            None if !written.is_empty() && written.bytes().all(|b| b.is_ascii_digit()) => self.error(
-                node,
-                format!("{}has no unit", quoted(node, text)),
-                format!("write {}", instance(node, &format!("{}s", shown(written)))),
-            ),
-            None => self.error(
-                node,
-                format!("{}is not a time", quoted(node, text)),
+        let (what, remedy) = match units::duration(written) {
+            Some(duration) if range.contains(&duration) => return duration,
+            Some(_) => {
+                let [least, most] = [range.start(), range.end()].map(|end| units::written(*end));
+                ("is too short or too long", format!("take something between {least} and {most}"))
+            }
+            None if !written.is_empty() && written.bytes().all(|b| b.is_ascii_digit()) => {
+                ("has no unit", format!("write {}", instance(node, &format!("{}s", shown(written)))))
+            }
+            None => (
+                "is not a time",
                 format!("write a whole number with ms, s, m, h or d behind it, like {example}"),
             ),
-        }
+        };
+        self.error(node.place(), format!("{}{what}", quoted(node, text)), remedy);
         default
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&mut self, node: &Node, default: bool) -> bool {
+    pub(super) fn boolean(&mut self, node: Option<&Node>, default: bool) -> bool {
         let example = if default { "true" } else { "false" };
-        let Some(text) = self.text(node, example) else {
+        let Some((node, text)) = node.and_then(|node| Some((node, self.text(node, example)?))) else {
             return default;
         };
-        match text.text.as_str() {
+        let meant = match text.text.as_str() {
             "true" => return true,
             "false" => return false,
-            other => {
-                let meant = match other.to_lowercase().as_str() {
-                    "yes" | "on" | "y" | "1" | "true" => "true",
-                    "no" | "off" | "n" | "0" | "false" => "false",
-                    _ => "true or false",
-                };
-                self.error(
-                    node,
-                    format!("{}is neither true nor false", quoted(node, text)),
-                    format!("write {meant}"),
-                );
-            }
-        }
+            other => match other.to_lowercase().as_str() {
+                "yes" | "on" | "y" | "1" | "true" => "true",
+                "no" | "off" | "n" | "0" | "false" => "false",
+                _ => "true or false",
+            },
+        };
+        let message = format!("{}is neither true nor false", quoted(node, text));
+        self.error(node.place(), message, format!("write {meant}"));
         default
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(&mut self, node: &Node, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, node: Option<&Node>, choices: &[(&str, T)]) -> Option<T> {
+        let node = node?;
         let words = || choices.iter().map(|(word, _)| *word);
         let text = self.text(node, choices.first().map_or("", |(word, _)| word))?;
         let chosen = choices.iter().find(|(word, _)| *word == text.text).map(|(_, value)| *value);
@@ -279,18 +203,18 @@ impl Reader<'_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("take one of {}", listed(words())),
             };
-            self.error(node, format!("{}is none of its values", quoted(node, text)), remedy);
+            self.error(node.place(), format!("{}is none of its values", quoted(node, text)), remedy);
         }
         chosen
     }
+}
 
-    /// The entries of a list, or the one value that stands in its place.
-    pub(super) fn one_or_more<'n>(&mut self, node: &'n Node) -> Vec<&'n Node> {
-        match &node.value {
-            Value::List(list) => list.entries.iter().collect(),
-            Value::Broken => Vec::new(),
-            _ => vec![node],
-        }
+/// The entries of a list, or the one value that stands in its place.
+pub(super) fn one_or_more(node: Option<&Node>) -> &[Node] {
+    match node {
+        None | Some(Node { value: Value::Broken, .. }) => &[],
+        Some(Node { value: Value::List(list), .. }) => &list.entries,
+        Some(node) => std::slice::from_ref(node),
     }
 }
 
@@ -310,6 +234,8 @@ pub(super) fn quoted(node: &Node, text: &Text) -> String {
     let other_key = ["password", "token"].iter().any(|word| text.text.contains(word));
     if is_secret(&node.path) || text.folded || other_key {
         "its value ".to_owned()
+    } else if text.text.is_empty() {
+        "an empty text ".to_owned()
     } else {
         format!("`{}` ", shown(&text.text))
     }

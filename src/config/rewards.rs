@@ -1,12 +1,9 @@
 //! The `rewards:` section.
 
-use std::sync::{Arc, LazyLock};
-
-use regex::Regex;
+use std::sync::Arc;
 
 use super::keys::under;
-use super::problem::{At, listed, nearest, shown};
-use super::read::Reader;
+use super::problem::{Problems, listed, nearest, shown};
 use super::yaml::{Entry, Map, Node, Style, Value};
 use crate::domain::player::LONGEST_NAME;
 use crate::domain::reward::{Command, InDoubtRule, Reward};
@@ -16,93 +13,71 @@ use crate::domain::template::{Finding, Placeholder, Template, Unsendable, Values
 pub(super) const IN_DOUBT: [(&str, InDoubtRule); 3] =
     [("hold", InDoubtRule::Hold), ("repeat", InDoubtRule::Repeat), ("skip", InDoubtRule::Skip)];
 
-/// A reward, and where it and its commands stand.
-pub(super) struct Read {
-    pub(super) reward: Arc<Reward>,
-    pub(super) at: At,
-    /// The place and key path of each command.
-    commands: Vec<(At, String)>,
-}
-
-/// `{Player}`: no placeholder, but meant as one.
-// A constant pattern: the tests of the messages use it.
-#[allow(clippy::unwrap_used)]
-static OTHER_CASE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\{([A-Za-z]+)\}").unwrap());
+/// A reward, and where it stands.
+pub(super) type Read<'n> = (Arc<Reward>, &'n Entry);
 
 /// Reads every reward. Those with errors are among them, so that a server that names one is not told it is unknown.
-pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<Read> {
-    reader.named(node).iter().map(|entry| reward(reader, entry)).collect()
+pub(super) fn read<'n>(
+    problems: &mut Problems,
+    node: Option<&'n Node>,
+    servers: Option<&Node>,
+) -> Vec<Read<'n>> {
+    let names = match servers.map(|node| &node.value) {
+        Some(Value::Map(map)) => map.entries.iter().map(|entry| entry.key.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    let server = names.into_iter().max_by_key(|name| name.len()).unwrap_or_default();
+    let longest = Values { player: &"x".repeat(LONGEST_NAME), server };
+    problems.named(node).iter().map(|entry| (Arc::new(reward(problems, entry, longest)), entry)).collect()
 }
 
-fn reward(reader: &mut Reader<'_>, entry: &Entry) -> Read {
+fn reward(problems: &mut Problems, entry: &Entry, longest: Values<'_>) -> Reward {
     let node = &entry.node;
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     if entry.key.is_empty() || !entry.key.bytes().all(allowed) {
-        reader.problems.error(
-            &entry.at,
-            &node.path,
+        problems.error(
+            entry.place(),
             "the name of a reward has only small letters a-z, digits, `-` and `_`",
             "give it another name, here and in the `rewards` of the servers",
         );
     }
-    let mut commands = Vec::new();
-    let mut places = Vec::new();
+    let mut list: &[Node] = &[];
     // A plain list under the name is what other plug-ins take: say where it belongs.
     if let Value::List(_) = node.value {
-        reader.error(
-            node,
-            "a list stands where the key `commands` belongs",
-            "write `commands:` above the list",
-        );
-    } else if let Some(section) = reader.section(node, "rewards.*") {
+        let message = "a list stands where the key `commands` belongs";
+        problems.error(node.place(), message, "write `commands:` above the list");
+    } else if let Some(section) = problems.section(Some(node), "rewards.*") {
         match section.get("commands") {
-            Some(list) => {
-                for node in entries(reader, list) {
-                    if let Some(command) = command(reader, node) {
-                        commands.push(command);
-                        places.push((node.at.clone(), node.path.clone()));
-                    }
-                }
-            }
-            None => reader.missing(
-                &entry.at,
-                &node.path,
+            Some(node) => list = entries(problems, node),
+            None => problems.error(
+                entry.place(),
                 "it has no commands",
                 "write `commands:` and below it one line per command, like `- 'give {player} minecraft:diamond 3'`",
             ),
         }
     }
-    Read {
-        reward: Arc::new(Reward { name: entry.key.clone(), commands }),
-        at: entry.at.clone(),
-        commands: places,
-    }
+    let commands = list.iter().filter_map(|node| {
+        let command = command(problems, node)?;
+        check_length(problems, node, &command, longest);
+        Some(command)
+    });
+    Reward { name: entry.key.clone(), commands: commands.collect() }
 }
 
-fn entries<'n>(reader: &mut Reader<'_>, node: &'n Node) -> &'n [Node] {
-    const REMEDY: &str = "write one command per line below it, with a space behind the `-`: `- 'give {player} minecraft:diamond 3'`";
-    match &node.value {
-        Value::List(list) => {
-            if list.entries.is_empty() {
-                reader.error(node, "the list is empty", REMEDY);
-            }
-            &list.entries
-        }
-        Value::Nothing => {
-            reader.missing(&node.at, &node.path, "the list is empty", REMEDY);
-            &[]
-        }
-        Value::Text(_) | Value::Map(_) => {
-            reader.error(node, "this is no list", REMEDY);
-            &[]
-        }
-        Value::Broken => &[],
-    }
+fn entries<'n>(problems: &mut Problems, node: &'n Node) -> &'n [Node] {
+    let message = match &node.value {
+        Value::List(list) if !list.entries.is_empty() => return &list.entries,
+        Value::Broken => return &[],
+        Value::List(_) | Value::Nothing => "the list is empty",
+        Value::Text(_) | Value::Map(_) => "this is no list",
+    };
+    let remedy = "write one command per line below it, with a space behind the `-`: `- 'give {player} minecraft:diamond 3'`";
+    problems.error(node.place(), message, remedy);
+    &[]
 }
 
-fn command(reader: &mut Reader<'_>, node: &Node) -> Option<Command> {
-    let mut command =
-        Command { run: Template::parse("").0, require_online: true, optional: false, in_doubt: None };
+fn command(problems: &mut Problems, node: &Node) -> Option<Command> {
+    let quote_it = "put the whole command in single quotes";
     match &node.value {
         Value::Map(map) if is_trap(map) => {
             let (what, ours) = if map.flow {
@@ -113,43 +88,35 @@ fn command(reader: &mut Reader<'_>, node: &Node) -> Option<Command> {
                     ", or write `run: 'command'` if options follow",
                 )
             };
-            reader.error(node, what, format!("put the whole command in single quotes{ours}"));
-            return None;
+            problems.error(node.place(), what, format!("{quote_it}{ours}"));
+            None
         }
         Value::List(list) => {
-            let what = if list.flow {
-                "a `[` at its beginning makes a list of this command in YAML"
-            } else {
-                "a second `-` makes a list of this command in YAML"
-            };
-            reader.error(node, what, "put the whole command in single quotes, behind a single `-`");
-            return None;
+            let what = if list.flow { "a `[` at its beginning" } else { "a second `-`" };
+            let message = format!("{what} makes a list of this command in YAML");
+            problems.error(node.place(), message, format!("{quote_it}, behind a single `-`"));
+            None
         }
         Value::Map(_) => {
-            let section = reader.section(node, "rewards.*.commands.*")?;
-            if let Some(node) = section.get("require_online") {
-                command.require_online = reader.boolean(node, true);
-            }
-            if let Some(node) = section.get("optional") {
-                command.optional = reader.boolean(node, false);
-            }
-            if let Some(node) = section.get("in_doubt") {
-                command.in_doubt = reader.choice(node, &IN_DOUBT);
-            }
+            let section = problems.section(Some(node), "rewards.*.commands.*")?;
+            let require_online = problems.boolean(section.get("require_online"), true);
+            let optional = problems.boolean(section.get("optional"), false);
+            let in_doubt = problems.choice(section.get("in_doubt"), &IN_DOUBT);
             let Some(run) = section.get("run") else {
-                reader.missing(
-                    &node.at,
-                    &node.path,
+                problems.error(
+                    node.place(),
                     "the options have no command",
                     "write the command as `run: 'give {player} minecraft:diamond 3'` beside them",
                 );
                 return None;
             };
-            command.run = template(reader, run)?;
+            Some(Command { run: template(problems, run)?, require_online, optional, in_doubt })
         }
-        _ => command.run = template(reader, node)?,
+        _ => {
+            let run = template(problems, node)?;
+            Some(Command { run, require_online: true, optional: false, in_doubt: None })
+        }
     }
-    Some(command)
 }
 
 /// Whether a map is a command that was not meant to be one: not one key of it is an option, or nearly one.
@@ -159,8 +126,8 @@ fn is_trap(map: &Map) -> bool {
         && map.entries.iter().all(|entry| nearest(&entry.key, known.iter().copied()).is_none())
 }
 
-fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
-    let text = reader.verbatim(node, "'give {player} minecraft:diamond 3'")?;
+fn template(problems: &mut Problems, node: &Node) -> Option<Template> {
+    let text = problems.verbatim(node, "'give {player} minecraft:diamond 3'")?;
     let mut command = text.text.as_str();
     if text.style == Style::Block {
         // `|` and `>` end a text with a line break that nobody typed.
@@ -168,15 +135,12 @@ fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
     }
     command = command.trim_matches(' ');
     if let Some(rest) = command.strip_prefix('/') {
-        reader.warning(
-            node,
-            "a console command has no `/` at its beginning; it is left out",
-            "take the `/` away",
-        );
+        let message = "a console command has no `/` at its beginning; it is left out";
+        problems.warning(node.place(), message, "take the `/` away");
         command = rest.trim_start_matches(' ');
     }
     if command.is_empty() {
-        reader.error(node, "the command is empty", "write a command, or take the line out");
+        problems.error(node.place(), "the command is empty", "write a command, or take the line out");
         return None;
     }
     let (template, findings) = Template::parse(command);
@@ -192,7 +156,7 @@ fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
                         format!("there are {}; if the braces are meant for the game, write them twice", all())
                     }
                 };
-                reader.error(node, format!("`{{{}}}` is no placeholder", shown(&name)), remedy);
+                problems.error(node.place(), format!("`{{{}}}` is no placeholder", shown(&name)), remedy);
             }
             Finding::PercentWord(word) => {
                 let name = word.trim_matches('%').to_lowercase();
@@ -200,50 +164,31 @@ fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
                     Some(known) => format!("write `{{{known}}}`"),
                     None => format!("leave it out; Votive fills in {}", all()),
                 };
-                reader.warning(
-                    node,
-                    format!(
-                        "`{}` goes to the game as it stands: PlaceholderAPI does not work over RCON",
-                        shown(&word)
-                    ),
-                    remedy,
-                );
+                let why = "goes to the game as it stands: PlaceholderAPI does not work over RCON";
+                problems.warning(node.place(), format!("`{}` {why}", shown(&word)), remedy);
             }
         }
     }
-    for word in OTHER_CASE.captures_iter(command).filter_map(|found| found.get(1)) {
-        let lower = word.as_str().to_lowercase();
-        if lower != word.as_str() && known().any(|known| known == lower) {
-            reader.warning(
-                node,
-                format!(
-                    "`{{{}}}` goes to the game as it stands: placeholders have small letters",
-                    word.as_str()
-                ),
-                format!("write `{{{lower}}}`"),
-            );
-        }
+    let lower = command.to_lowercase();
+    for name in braced.iter().filter(|name| lower.matches(*name).count() > command.matches(*name).count()) {
+        let message = "a placeholder with capital letters goes to the game as it stands";
+        problems.warning(node.place(), message, format!("write `{name}`"));
     }
     Some(template)
 }
 
-/// Tells of every command that could not be sent for a player with the longest name on one of `servers`, which are
-/// the names of those that give this reward.
-pub(super) fn check_length(reader: &mut Reader<'_>, read: &Read, servers: &[&str]) {
-    let server = servers.iter().max_by_key(|name| name.len()).copied().unwrap_or_default();
-    let longest = Values { player: &"x".repeat(LONGEST_NAME), server };
-    for (command, (at, path)) in read.reward.commands.iter().zip(&read.commands) {
-        let (message, remedy) = match command.run.render(longest) {
-            Ok(_) => continue,
-            Err(Unsendable::ControlCharacter) => (
-                "the command has a line break or another control character in it, which a console could take for the end of one command and the beginning of the next".to_owned(),
-                "write every command on one line, with a `-` of its own",
-            ),
-            Err(Unsendable::TooLong(bytes)) => (
-                format!("with a long player name the command has {bytes} bytes, and a game server reads at most 1446"),
-                "make it shorter, or call a function of a data pack",
-            ),
-        };
-        reader.problems.error(at, path, message, remedy);
-    }
+/// Tells of a command that could not be sent for a player and a server with the longest names.
+fn check_length(problems: &mut Problems, node: &Node, command: &Command, longest: Values<'_>) {
+    let (message, remedy) = match command.run.render(longest) {
+        Ok(_) => return,
+        Err(Unsendable::ControlCharacter) => (
+            "the command has a line break or another control character in it, which a console could take for the end of one command and the beginning of the next".to_owned(),
+            "write every command on one line, with a `-` of its own",
+        ),
+        Err(Unsendable::TooLong(bytes)) => (
+            format!("with a long player name the command has {bytes} bytes, and a game server reads at most 1446"),
+            "make it shorter, or call a function of a data pack",
+        ),
+    };
+    problems.error(node.place(), message, remedy);
 }

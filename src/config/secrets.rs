@@ -1,30 +1,31 @@
-//! The keys that hold secrets: each can be given inline, as a file, or as an environment variable.
+//! Tokens and passwords: each can be given in a file, inline, or as an environment variable.
 
-use super::problem::{At, listed, shown};
-use super::read::{Reader, Section};
-use super::secret::{self, Missing};
+use std::io::ErrorKind;
+use std::path::{Component, Path};
+
+use super::load;
+use super::problem::{At, Place, Problems};
+use super::read::{Section, one_or_more};
 use super::yaml::{Entry, Node, Value};
 use super::{Secret, Sources};
 use crate::domain::template::LONGEST_COMMAND;
 
+/// A secrets file is one line; something larger is another file.
+const LARGEST: u64 = 16 * 1024;
+
 /// The RCON password of a server and where it comes from.
 pub(super) fn password(
-    reader: &mut Reader<'_>,
+    problems: &mut Problems,
     section: &Section<'_>,
     entry: &Entry,
     sources: &Sources,
 ) -> Option<(Secret, String)> {
-    let (node, is_file) = given(
-        reader,
-        section,
-        &entry.at,
-        ["password", "password_file"],
-        &format!("{}.rcon", shown(&entry.key)),
-    )?;
-    let (password, source) = one(reader, node, is_file, sources)?;
+    let example = format!("{}.rcon", super::problem::shown(&entry.key));
+    let (node, is_file) = given(problems, section, entry.place(), ["password", "password_file"], &example)?;
+    let (password, source) = one(problems, node, is_file, sources)?;
     if password.expose().len() > LONGEST_COMMAND {
-        reader.error(
-            node,
+        problems.error(
+            node.place(),
             format!("the password is longer than the {LONGEST_COMMAND} bytes that RCON can carry"),
             "set a shorter rcon.password in server.properties, and the same one here",
         );
@@ -35,88 +36,165 @@ pub(super) fn password(
 
 /// The signing tokens of the platform; empty where an error was told.
 pub(super) fn signing_tokens(
-    reader: &mut Reader<'_>,
+    problems: &mut Problems,
     section: &Section<'_>,
+    place: Place<'_>,
     sources: &Sources,
 ) -> Vec<Secret> {
     let keys = ["signing_token", "signing_token_file"];
-    let Some((node, is_file)) = given(reader, section, section.at, keys, "signing_token") else {
+    let Some((node, is_file)) = given(problems, section, place, keys, "signing_token") else {
         return Vec::new();
     };
-    let nodes = reader.one_or_more(node);
+    let nodes = one_or_more(Some(node));
     if nodes.is_empty() && !matches!(node.value, Value::Broken) {
-        reader.missing(&node.at, &node.path, "the list is empty", "write at least one");
+        problems.error(node.place(), "the list is empty", "write at least one");
     }
-    nodes.into_iter().filter_map(|node| one(reader, node, is_file, sources)).map(|(token, _)| token).collect()
+    nodes.iter().filter_map(|node| one(problems, node, is_file, sources)).map(|(token, _)| token).collect()
 }
 
 /// Which of the two keys is given, and whether it is the one that names a file. Exactly one has to be.
 fn given<'n>(
-    reader: &mut Reader<'_>,
+    problems: &mut Problems,
     section: &Section<'n>,
-    at: &At,
+    place: Place<'_>,
     [inline, file]: [&str; 2],
     example: &str,
 ) -> Option<(&'n Node, bool)> {
     match (section.get(inline), section.get(file)) {
-        (Some(node), None) => Some((node, false)),
-        (None, Some(node)) => Some((node, true)),
-        (Some(_), Some(node)) => {
-            reader.error(
-                node,
-                format!("`{inline}` is given too, and only one of the two can hold"),
-                "take one of them out",
-            );
-            None
-        }
-        (None, None) => {
-            reader.missing(
-                at,
-                section.path,
-                format!("it has no {}", listed([file])),
-                format!("write `{file}: {example}`, and the secret into the file secrets/{example} beside rewards.yaml"),
-            );
-            None
-        }
+        (Some(node), None) => return Some((node, false)),
+        (None, Some(node)) => return Some((node, true)),
+        (Some(_), Some(node)) => problems.error(
+            node.place(),
+            format!("`{inline}` is given too, and only one of the two can hold"),
+            "take one of them out",
+        ),
+        (None, None) => problems.error(
+            place,
+            format!("it has no `{file}`"),
+            format!("write `{file}: {example}`, and the secret into the file secrets/{example} beside rewards.yaml"),
+        ),
     }
+    None
 }
 
 /// One secret and where it comes from.
-fn one(reader: &mut Reader<'_>, node: &Node, is_file: bool, sources: &Sources) -> Option<(Secret, String)> {
+fn one(problems: &mut Problems, node: &Node, is_file: bool, sources: &Sources) -> Option<(Secret, String)> {
     if is_file {
-        let text = reader.text(node, "name_of_a_file")?;
-        return match secret::look_up(&text.text, sources) {
-            Ok(found) => {
-                if found.readable_by_others {
-                    reader.warning(
-                        node,
-                        format!("everybody on this machine can read {}", found.shown),
-                        format!("run: chmod 600 {}", found.shown),
-                    );
-                }
-                Some((found.secret, found.source))
-            }
-            Err(Missing(message, remedy)) => {
-                reader.error(node, message, remedy);
-                None
-            }
-        };
+        let name = &problems.text(node, "name_of_a_file")?.text;
+        let found = look_up(name, sources);
+        if let Ok((_, path, true)) = &found {
+            let message = format!("everybody on this machine can read {path}");
+            problems.warning(node.place(), message, format!("run: chmod 600 {path}"));
+        }
+        let told = found.map_err(|(message, remedy)| problems.error(node.place(), message, remedy));
+        return told.ok().map(|(secret, path, _)| (secret, path));
     }
-    let text = reader.verbatim(node, "'secret'")?;
-    if let Err(wrong) = secret::check(&text.text) {
-        reader.error(node, format!("the secret {wrong}"), "write it on one line, in single quotes");
+    let text = problems.verbatim(node, "'secret'")?;
+    if let Err(wrong) = check(&text.text) {
+        let remedy = "write it on one line, in single quotes";
+        problems.error(node.place(), format!("the secret {wrong}"), remedy);
         return None;
     }
     let source = match &node.at {
         At::Variable(name) => name.clone(),
-        At::File(_) => {
-            reader.warning(
-                node,
+        _ => {
+            problems.warning(
+                node.place(),
                 "the secret stands in the file itself, where it is easily shown to others",
                 "put it into a file in the directory `secrets` and name that here: the key with `_file` at its end",
             );
-            sources.path.file_name().unwrap_or(sources.path.as_os_str()).to_string_lossy().into_owned()
+            sources.path.display().to_string()
         }
     };
     Some((Secret::new(text.text.as_str()), source))
+}
+
+/// Looks up the secrets file `name`: systemd's credentials first, then `secrets/` beside `rewards.yaml`. Gives the
+/// secret, the file's path, and whether everybody can read it.
+///
+/// # Errors
+/// What is wrong, and what to do: with every place that was looked at, and nothing of what a file holds.
+fn look_up(name: &str, sources: &Sources) -> Result<(Secret, String, bool), (String, String)> {
+    let told = |message: String, remedy: &str| Err((message, remedy.to_owned()));
+    let path = Path::new(name);
+    if name.contains(char::is_control) || path.components().any(|part| part == Component::ParentDir) {
+        return told(
+            "the name of a secrets file cannot have `..` or a control character in it".to_owned(),
+            "put the file into the directory `secrets` beside rewards.yaml, or write its whole path",
+        );
+    }
+    let mut places = Vec::new();
+    // An absolute path replaces the directory that it is joined to.
+    if path.is_relative()
+        && let Some(directory) = sources.env.get("CREDENTIALS_DIRECTORY").filter(|text| !text.is_empty())
+    {
+        places.extend([name, &format!("secrets_{name}")].map(|name| Path::new(directory).join(name)));
+    }
+    places.push(sources.directory().join("secrets").join(path));
+    for (n, path) in places.iter().enumerate() {
+        let shown = path.display().to_string();
+        let (bytes, mode) = match load::bytes(path, LARGEST) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                return told(
+                    format!("{shown} cannot be read: {error}"),
+                    "it has to be a file of one line that the user Votive runs as can read",
+                );
+            }
+        };
+        return match secret(&bytes) {
+            // systemd guards the directory of its credentials itself.
+            Ok(secret) => Ok((secret, shown, n + 1 == places.len() && mode & 0o004 != 0)),
+            Err(wrong) => told(format!("{shown} {wrong}"), "write the secret into it, on one line"),
+        };
+    }
+    // Somebody may have written the secret where the name of its file belongs: then it is not repeated.
+    if name.len() >= 24 && name.contains(|c: char| c.is_ascii_digit()) && !name.contains(['.', '/']) {
+        return told(
+            "there is no secrets file of this name".to_owned(),
+            "write the name of a file in the directory `secrets` beside rewards.yaml here, and the secret into that file",
+        );
+    }
+    let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+    let create = places.last().map_or("", String::as_str);
+    told(
+        format!("there is no such secrets file; looked for {}", places.join(", ")),
+        &format!(
+            "create {create} with the secret on one line, readable only by the user that Votive runs as (chmod 600)"
+        ),
+    )
+}
+
+/// The secret in a file: without the one line break at its end.
+fn secret(bytes: &[u8]) -> Result<Secret, &'static str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not text (UTF-8)")?;
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    check(text)?;
+    Ok(Secret::new(text))
+}
+
+/// What holds for every secret, wherever it comes from: the error follows its name.
+fn check(text: &str) -> Result<(), &'static str> {
+    match text {
+        "" => Err("is empty"),
+        _ if text.contains(char::is_control) => Err("has a line break or another control character in it"),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_break_is_the_editors_and_not_the_secrets() {
+        let exposed = |bytes: &[u8]| secret(bytes).map(|secret| secret.expose().to_owned());
+        assert_eq!(exposed(b"abc"), Ok("abc".to_owned()));
+        assert_eq!(exposed(b"abc\n"), Ok("abc".to_owned()));
+        assert_eq!(exposed(b" abc \r\n"), Ok(" abc ".to_owned()));
+        for wrong in [&b"abc\n\n"[..], b"\n", b"", b"\xff"] {
+            assert!(exposed(wrong).is_err());
+        }
+    }
 }

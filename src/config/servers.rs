@@ -1,147 +1,197 @@
 //! The `servers:` section.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
 
-use super::problem::{At, listed, shown};
-use super::read::{Reader, Section};
+use super::problem::{At, Problems, listed, nearest, shown};
+use super::read::{Section, one_or_more, quoted};
 use super::rewards::{self, IN_DOUBT};
 use super::yaml::{Entry, Node, Value};
-use super::{GameServer, Secret, Sources, Timeouts, address, given, secrets, units};
+use super::{GameServer, Secret, Sources, Timeouts, address, secrets, units};
 use crate::domain::reply::ReplyRules;
+use crate::domain::reward::Reward;
 
 /// Commands per second unless the owner says otherwise: far below what a console shows strain at.
 const PACE: u32 = 20;
-/// The range of `pace`.
-const PACES: std::ops::RangeInclusive<u32> = 1..=1000;
 
 /// Reads every game server; those with errors are left out.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
-    root: &Section<'_>,
-    rewards: &[rewards::Read],
+    problems: &mut Problems,
+    node: Option<&Node>,
+    rewards: &[rewards::Read<'_>],
     sources: &Sources,
 ) -> Vec<GameServer> {
-    let entries = reader.named(root.get("servers"));
-    if entries.is_empty()
-        && !matches!(
-            root.get("servers").map(|node| &node.value),
-            Some(Value::Text(_) | Value::List(_) | Value::Broken)
-        )
-    {
-        let at = root.get("servers").map_or(&At::START, |node| &node.at);
-        reader.missing(
-            at,
-            "servers",
-            "there is no game server",
-            "write one below `servers:`, as in the rewards.yaml that came with Votive",
-        );
+    let entries = problems.named(node);
+    // Otherwise it was told what stands in the place of the servers, and nobody knows what they would have given.
+    let mut all_known = matches!(node.map(|node| &node.value), None | Some(Value::Nothing | Value::Map(_)));
+    if entries.is_empty() && all_known {
+        let at = node.map_or(&At::START, |node| &node.at);
+        let remedy = "write one below `servers:`, as in the rewards.yaml that came with Votive";
+        problems.error((at, "servers"), "there is no game server", remedy);
     }
-    let mut ids: BTreeMap<u64, (String, At)> = BTreeMap::new();
-    let mut passwords: BTreeMap<String, (String, Secret)> = BTreeMap::new();
+    let mut ids = BTreeMap::new();
+    let mut passwords: BTreeMap<String, (&str, Secret)> = BTreeMap::new();
+    let mut used = HashSet::new();
     let mut servers = Vec::new();
     for entry in entries {
-        check_name(reader, entry);
-        let Some(section) = reader.section(&entry.node, "servers.*") else {
+        check_name(problems, entry);
+        let Some(section) = problems.section(Some(&entry.node), "servers.*") else {
+            all_known = false;
             continue;
         };
-        let ids = read_ids(reader, &section, &entry.key, &mut ids);
-        let rcon = address::read(reader, &section, entry);
-        let password = secrets::password(reader, &section, entry, sources);
-        let given = given::read(reader, &section, entry, rewards);
-        let in_doubt = section.get("in_doubt").and_then(|node| reader.choice(node, &IN_DOUBT));
-        let replies = section.get("replies").map(|node| replies(reader, node)).unwrap_or_default();
-        let pace = section.get("pace").map_or(PACE, |node| pace(reader, node));
-        let timeouts = section.get("timeouts").map(|node| timeouts(reader, node)).unwrap_or_default();
+        let ids = read_ids(problems, &section, &entry.key, &mut ids);
+        let rcon = address::read(problems, &section, entry);
+        let password = secrets::password(problems, &section, entry, sources);
+        let given = given(problems, &section, entry, rewards);
+        all_known &= given.is_some();
+        let given = given.unwrap_or_default();
+        used.extend(given.iter().map(|reward| reward.name.clone()));
+        let in_doubt = problems.choice(section.get("in_doubt"), &IN_DOUBT).unwrap_or_default();
+        let replies = replies(problems, section.get("replies"));
+        let pace = |text: &str| units::per_second(text).filter(|pace| (1..=1000).contains(pace));
+        let form = "a number of commands per second, from 1/s to 1000/s";
+        let pace = problems.parsed(section.get("pace"), form, "20/s", pace).unwrap_or(PACE);
+        let timeouts = timeouts(problems, section.get("timeouts"));
         let (Some(rcon), Some((password, password_source))) = (rcon, password) else {
             continue;
         };
-        match passwords.get(&rcon) {
-            Some((other, known)) if *known != password => reader.problems.error(
-                &entry.at,
-                &entry.node.path,
-                format!("it has the address of {} and another password", listed([other.as_str()])),
+        let (other, known) =
+            passwords.entry(rcon.clone()).or_insert_with(|| (entry.key.as_str(), password.clone()));
+        if *known != password {
+            problems.error(
+                entry.place(),
+                format!("it has the address of {} and another password", listed([*other])),
                 "one address is one game server: give both entries the same password, or correct `rcon`",
-            ),
-            Some(_) => {}
-            None => {
-                passwords.insert(rcon.clone(), (entry.key.clone(), password.clone()));
-            }
+            );
         }
+        let name = entry.key.clone();
+        let rewards = given;
         servers.push(GameServer {
-            name: entry.key.clone(),
+            name,
             ids,
             rcon,
             password,
             password_source,
-            rewards: given,
-            in_doubt: in_doubt.unwrap_or_default(),
+            rewards,
+            in_doubt,
             replies,
             pace,
             timeouts,
         });
     }
+    for (_, entry) in rewards.iter().filter(|(reward, _)| all_known && !used.contains(&reward.name)) {
+        let remedy = "add it to the `rewards` of a server, or take it out";
+        problems.warning(entry.place(), "no server gives this reward", remedy);
+    }
     servers
 }
 
-fn check_name(reader: &mut Reader<'_>, entry: &Entry) {
+fn check_name(problems: &mut Problems, entry: &Entry) {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if entry.key.is_empty() || !entry.key.bytes().all(allowed) {
-        reader.problems.error(
-            &entry.at,
-            &entry.node.path,
+        problems.error(
+            entry.place(),
             "the name of a server has only small letters a-z, digits and `-`",
             "give it another name; it is yours alone and does not have to be the name in the game",
         );
     }
 }
 
-fn read_ids(
-    reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    server: &str,
-    taken: &mut BTreeMap<u64, (String, At)>,
+fn read_ids<'n>(
+    problems: &mut Problems,
+    section: &Section<'n>,
+    server: &'n str,
+    taken: &mut BTreeMap<u64, (&'n str, &'n At)>,
 ) -> Vec<u64> {
     let mut ids = Vec::new();
-    for node in section.get("id").map(|node| reader.one_or_more(node)).unwrap_or_default() {
-        let whole = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            text.parse().ok().filter(|_| digits && (text == "0" || !text.starts_with('0')))
-        };
-        let Some(id) = reader.parsed(node, "an id: digits, the first of them not 0", "1", whole) else {
+    let parse = |text: &str| text.parse().ok().filter(|_| !text.starts_with(['0', '+']));
+    for node in one_or_more(section.get("id")) {
+        let form = "an id: a whole number from 1 up, without zeros in front";
+        let Some(id) = problems.parsed(Some(node), form, "1", parse) else {
             continue;
         };
         if let Some((other, at)) = taken.get(&id) {
-            let message = format!("the id {id} belongs to {} already ({at})", listed([other.as_str()]));
-            reader.error(
-                node,
-                message,
-                "every id belongs to one server; the platform shows it in the server's settings",
-            );
+            let message = format!("the id {id} belongs to {} already ({at})", listed([*other]));
+            let remedy = "every id belongs to one server; the platform shows it in the server's settings";
+            problems.error(node.place(), message, remedy);
             continue;
         }
-        taken.insert(id, (server.to_owned(), node.at.clone()));
+        taken.insert(id, (server, &node.at));
         ids.push(id);
     }
     ids
 }
 
-fn replies(reader: &mut Reader<'_>, node: &Node) -> ReplyRules {
-    let Some(section) = reader.section(node, "servers.*.replies") else {
-        return ReplyRules::default();
+/// The rewards that the server gives; `None` where that cannot be known.
+fn given(
+    problems: &mut Problems,
+    section: &Section<'_>,
+    entry: &Entry,
+    rewards: &[rewards::Read<'_>],
+) -> Option<Vec<Arc<Reward>>> {
+    let node = section.get("rewards");
+    let mut remedy = "write `rewards: [daily]` with names from the section `rewards`".to_owned();
+    let nodes = match node.map(|node| (node, &node.value)) {
+        Some((_, Value::List(list))) => list.entries.as_slice(),
+        None | Some((_, Value::Nothing)) => &[],
+        Some((_, Value::Broken)) => return None,
+        Some((node, value)) => {
+            if let Value::Text(text) = value {
+                remedy = format!("write `rewards: [{}]`", shown(&text.text));
+            }
+            problems.error(node.place(), "this is no list", remedy);
+            return None;
+        }
     };
-    let mut several = |key| {
-        let nodes = section.get(key).map(|node| reader.one_or_more(node)).unwrap_or_default();
-        nodes.into_iter().filter_map(|node| pattern(reader, node)).collect()
-    };
+    if nodes.is_empty() {
+        let place = (node.map_or(&entry.at, |node| &node.at), entry.node.path.as_str());
+        if section.get("id").is_some() {
+            problems.error(place, "it has an id and no rewards, so its voters would get nothing", remedy);
+        } else {
+            let message = "it has neither an id nor rewards, so nothing ever happens with it";
+            let remedy = "write its id at the platform as `id: 1`, and its rewards as `rewards: [daily]`";
+            problems.warning(place, message, remedy);
+        }
+    }
+    let mut given: Vec<Arc<Reward>> = Vec::new();
+    for node in nodes {
+        let Some(text) = problems.text(node, "daily") else {
+            continue;
+        };
+        let name = text.text.as_str();
+        if given.iter().any(|reward| reward.name == name) {
+            let message = format!("{}is listed twice", quoted(node, text));
+            problems.error(node.place(), message, "take one of the two out");
+        } else if let Some((reward, _)) = rewards.iter().find(|(reward, _)| reward.name == name) {
+            given.push(Arc::clone(reward));
+        } else {
+            let names = || rewards.iter().map(|(reward, _)| reward.name.as_str());
+            let remedy = match nearest(name, names()) {
+                Some(near) => format!("did you mean `{}`?", shown(near)),
+                None if rewards.is_empty() => {
+                    "write the section `rewards` with a reward of this name".to_owned()
+                }
+                None => format!("the section `rewards` has {}", listed(names())),
+            };
+            problems.error(node.place(), format!("{}is no reward", quoted(node, text)), remedy);
+        }
+    }
+    Some(given)
+}
+
+fn replies(problems: &mut Problems, node: Option<&Node>) -> ReplyRules {
+    let section = problems.section(node, "servers.*.replies").unwrap_or_default();
+    let mut several =
+        |key| one_or_more(section.get(key)).iter().filter_map(|node| pattern(problems, node)).collect();
     let (success, offline, failure) = (several("success"), several("offline"), several("failure"));
     let list = section.get("list").and_then(|node| {
-        let pattern = pattern(reader, node)?;
+        let pattern = pattern(problems, node)?;
         if pattern.captures_len() < 2 {
-            reader.error(
-                node,
+            problems.error(
+                node.place(),
                 "the pattern has no group, so nobody can tell where the names are",
                 "put the part that matches the names in round brackets: 'online: (.*)'",
             );
@@ -151,53 +201,35 @@ fn replies(reader: &mut Reader<'_>, node: &Node) -> ReplyRules {
     ReplyRules { success, offline, failure, list }
 }
 
-fn pattern(reader: &mut Reader<'_>, node: &Node) -> Option<Regex> {
-    let text = reader.verbatim(node, "'^Done'")?;
+fn pattern(problems: &mut Problems, node: &Node) -> Option<Regex> {
+    let text = problems.verbatim(node, "'^Done'")?;
     if text.text.is_empty() {
-        reader.error(
-            node,
-            "an empty pattern matches every reply",
-            "write '^$' for an empty reply, or take it out",
-        );
+        let remedy = "write '^$' for an empty reply, or take it out";
+        problems.error(node.place(), "an empty pattern matches every reply", remedy);
         return None;
     }
-    match Regex::new(&text.text) {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            // The parser draws the pattern with a mark below; its last line says what is wrong.
-            let error = error.to_string();
-            let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            reader.error(
-                node,
-                format!("this is no regular expression: {}", shown(reason)),
-                "write `\\` before a character that is meant as itself, like \\[ or \\(, and use single quotes",
-            );
-            None
-        }
+    let pattern = Regex::new(&text.text);
+    if let Err(error) = &pattern {
+        // The parser draws the pattern with a mark below; its last line says what is wrong.
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        problems.error(
+            node.place(),
+            format!("this is no regular expression: {}", shown(reason)),
+            "write `\\` before a character that is meant as itself, like \\[ or \\(, and use single quotes",
+        );
     }
+    pattern.ok()
 }
 
-fn pace(reader: &mut Reader<'_>, node: &Node) -> u32 {
-    let form = "a number of commands per second, from 1/s to 1000/s";
-    let parse = |text: &str| units::per_second(text).filter(|pace| PACES.contains(pace));
-    reader.parsed(node, form, "20/s", parse).unwrap_or(PACE)
-}
-
-fn timeouts(reader: &mut Reader<'_>, node: &Node) -> Timeouts {
-    let mut timeouts = Timeouts::default();
-    let Some(section) = reader.section(node, "servers.*.timeouts") else {
-        return timeouts;
-    };
-    let tenth = Duration::from_millis(100);
-    let minute = Duration::from_secs(60);
-    if let Some(node) = section.get("connect") {
-        timeouts.connect = reader.duration(node, tenth, minute, timeouts.connect);
+fn timeouts(problems: &mut Problems, node: Option<&Node>) -> Timeouts {
+    let section = problems.section(node, "servers.*.timeouts").unwrap_or_default();
+    let Timeouts { connect, login, command } = Timeouts::default();
+    let (tenth, second, minute) =
+        (Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(60));
+    Timeouts {
+        connect: problems.duration(section.get("connect"), tenth..=minute, connect),
+        login: problems.duration(section.get("login"), tenth..=minute, login),
+        command: problems.duration(section.get("command"), second..=10 * minute, command),
     }
-    if let Some(node) = section.get("login") {
-        timeouts.login = reader.duration(node, tenth, minute, timeouts.login);
-    }
-    if let Some(node) = section.get("command") {
-        timeouts.command = reader.duration(node, Duration::from_secs(1), 10 * minute, timeouts.command);
-    }
-    timeouts
 }

@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
+use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 
 use super::keys::is_secret;
-use super::mend::{self, Mended, Mender};
-use super::problem::{At, Position, Problems, listed, shown};
+use super::mend;
+use super::problem::{At, Place, Position, Problems, listed, shown};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -18,6 +18,19 @@ pub(super) struct Node {
     /// The path of its key, for messages; entries of lists are counted from 1.
     pub(super) path: String,
     pub(super) value: Value,
+}
+
+impl Node {
+    /// Where it is, for messages.
+    pub(super) fn place(&self) -> Place<'_> {
+        (&self.at, &self.path)
+    }
+
+    /// The value of a key, where this is a map that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        let Value::Map(map) = &self.value else { return None };
+        map.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
 }
 
 /// What a node holds.
@@ -77,67 +90,68 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
-/// A text as a tree.
-pub(super) struct Tree {
-    /// `None`: it could not be read at all, and a problem says why.
-    pub(super) root: Option<Node>,
-    /// Lines were left out to be able to read on, so that a key that seems to be missing may stand in one of them.
-    pub(super) incomplete: bool,
-}
-
-/// Reads `text`; whatever is wrong with it goes to `problems`. A text without a value is [`Value::Nothing`].
-pub(super) fn read(text: &str, problems: &mut Problems) -> Tree {
-    let mut mender = Mender::new(text);
-    let mut readable = mender.text();
-    while let Err(error) = events(&readable) {
-        if let Err(at) = mender.mend(error.kind(), position(error.marker())) {
-            tell(mender.mended(), &HashMap::new(), problems);
-            let (message, remedy) = mend::explain(error.kind());
-            problems.error(&At::File(at), "", message, remedy);
-            return Tree { root: None, incomplete: true };
-        }
-        readable = mender.text();
+impl Entry {
+    /// Where its key is, for messages.
+    pub(super) fn place(&self) -> Place<'_> {
+        (&self.at, &self.node.path)
     }
-    // The loop above ended because this reads.
-    let events = events(&readable).unwrap_or_default();
-    let mut builder = Builder::new(&events, problems, None);
-    let root = builder.document();
-    let paths = std::mem::take(&mut builder.paths);
-    tell(mender.mended(), &paths, problems);
-    Tree { root: Some(root), incomplete: mender.mended().iter().any(|mended| mended.left_out) }
 }
 
-/// Reads the value of the environment variable `name` as YAML, for the key at `path`.
-pub(super) fn read_variable(text: &str, name: &str, path: &str, problems: &mut Problems) -> Node {
+/// Reads `text`, of which [`Value::Nothing`] may come; `None` where YAML cannot read it, and a problem says why.
+pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
+    let (readable, mended) = match events(text) {
+        Ok(_) => (text.to_owned(), Vec::new()),
+        Err(_) => mend::mend(text),
+    };
+    let (root, paths) = match events(&readable) {
+        Ok(events) => {
+            let mut builder = Builder::new(&events, problems, None);
+            (Ok(builder.document()), builder.paths)
+        }
+        Err(error) => (Err(error), HashMap::new()),
+    };
+    // Told now that the keys are known in whose values it was.
+    for mended in mended {
+        let path = paths.get(&mended.at.line).map_or("", String::as_str);
+        let (message, remedy) = mended.explain(path);
+        problems.error((&At::File(mended.at), path), message, remedy);
+        problems.mended(mended.at.line);
+    }
+    match root {
+        Ok(root) => Some(root),
+        Err(error) => {
+            let mut at = position(error.marker());
+            if mend::out_of_line(error.kind()) {
+                let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+                at.column = line.len() - line.trim_start_matches(' ').len() + 1;
+            }
+            let (message, remedy) = mend::explain(error.kind());
+            let remedy = format!("{remedy} (only then can keys and values be checked)");
+            problems.error((&At::File(at), ""), message, remedy);
+            None
+        }
+    }
+}
+
+/// Reads the value of the environment variable at `place` as YAML.
+pub(super) fn read_variable(text: &str, place: Place<'_>, problems: &mut Problems) -> Value {
     match events(text) {
-        Ok(events) => Builder::new(&events, problems, Some((name, path))).document(),
+        Ok(events) => Builder::new(&events, problems, Some(place)).document().value,
         Err(_) => {
             problems.error(
-                &At::Variable(name.to_owned()),
-                path,
+                place,
                 "the value begins like a YAML list or map and does not go on like one",
                 "write a list as ['first', 'second'] and a map as {key: 'value'}",
             );
-            Node { at: At::Variable(name.to_owned()), path: path.to_owned(), value: Value::Broken }
+            Value::Broken
         }
-    }
-}
-
-/// Tells what was mended, now that the keys are known in whose values it was.
-fn tell(mended: &[Mended], paths: &HashMap<usize, String>, problems: &mut Problems) {
-    for mended in mended {
-        let path = paths.get(&mended.at.line).map_or("", String::as_str);
-        // Without a path nobody can tell whether it is a secret.
-        let secret = path.is_empty() || is_secret(path);
-        let (message, remedy) = mended.explain(secret);
-        problems.mended(&At::File(mended.at), path, message, remedy);
     }
 }
 
 /// Deeper nesting than any configuration needs is refused, so that building the tree cannot exhaust the stack.
 const DEEPEST: usize = 32;
 
-fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
+pub(super) fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
     let options: Options = options! {
         emit_anchor_events: true,
         emit_unresolved_aliases: true,
@@ -150,7 +164,7 @@ fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
 }
 
 /// The parser counts lines from 1 and columns from 0.
-fn position(marker: &granit_parser::Marker) -> Position {
+fn position(marker: &Marker) -> Position {
     Position { line: marker.line(), column: marker.col() + 1 }
 }
 
@@ -158,22 +172,18 @@ struct Builder<'e, 'p> {
     events: std::slice::Iter<'e, (Event<'e>, Span)>,
     problems: &'p mut Problems,
     /// The environment variable that the text comes from, and the key that it is for.
-    variable: Option<(&'e str, &'e str)>,
+    variable: Option<Place<'e>>,
     /// The first comment of each line; only the last thing on a line can be followed by one.
-    comments: HashMap<usize, Position>,
+    comments: HashMap<usize, Marker>,
     /// The key path of the last value that begins on a line.
     paths: HashMap<usize, String>,
 }
 
 impl<'e, 'p> Builder<'e, 'p> {
-    fn new(
-        events: &'e [(Event<'e>, Span)],
-        problems: &'p mut Problems,
-        variable: Option<(&'e str, &'e str)>,
-    ) -> Self {
+    fn new(events: &'e [(Event<'e>, Span)], problems: &'p mut Problems, variable: Option<Place<'e>>) -> Self {
         let comments = (events.iter())
             .filter(|(event, _)| matches!(event, Event::Comment(..)))
-            .map(|(_, span)| (span.start.line(), position(&span.start)))
+            .map(|(_, span)| (span.start.line(), span.start))
             .collect();
         Builder { events: events.iter(), problems, variable, comments, paths: HashMap::new() }
     }
@@ -186,25 +196,19 @@ impl<'e, 'p> Builder<'e, 'p> {
             .map(|(event, span)| (event, *span))
     }
 
-    fn at(&self, span: &Span) -> At {
-        self.at_position(position(&span.start))
+    fn at(&self, marker: &Marker) -> At {
+        self.variable.map_or_else(|| At::File(position(marker)), |(at, _)| at.clone())
     }
 
-    fn at_position(&self, position: Position) -> At {
-        match self.variable {
-            Some((name, _)) => At::Variable(name.to_owned()),
-            None => At::File(position),
-        }
+    fn error(&mut self, marker: &Marker, path: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.error((&self.at(marker), path), message, remedy);
     }
 
     /// The first document; a second one is an error.
     fn document(&mut self) -> Node {
         let path = self.variable.map_or("", |(_, path)| path);
-        let mut root = Node {
-            at: self.at_position(Position { line: 1, column: 1 }),
-            path: path.to_owned(),
-            value: Value::Nothing,
-        };
+        let start = self.variable.map_or(At::START, |(at, _)| at.clone());
+        let mut root = Node { at: start, path: path.to_owned(), value: Value::Nothing };
         if let Some((Event::DocumentStart(..), _)) = self.next()
             && let Some((event, span)) = self.next()
             && !matches!(event, Event::DocumentEnd)
@@ -213,9 +217,8 @@ impl<'e, 'p> Builder<'e, 'p> {
         }
         while let Some((event, span)) = self.next() {
             if matches!(event, Event::DocumentStart(..)) {
-                let at = self.at(&span);
-                self.problems.error(
-                    &at,
+                self.error(
+                    &span.start,
                     "",
                     "`---` begins a second document, and nothing after it would be read",
                     "keep everything in one document: take out the line with `---`",
@@ -227,7 +230,7 @@ impl<'e, 'p> Builder<'e, 'p> {
     }
 
     fn node(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Node {
-        let at = self.at(&span);
+        let at = self.at(&span.start);
         self.paths.insert(span.start.line(), path.to_owned());
         let marked = self.marks(event, &span, path);
         let value = match event {
@@ -235,7 +238,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             Event::SequenceStart(style, ..) => Value::List(self.list(path, *style)),
             Event::MappingStart(style, ..) => Value::Map(self.map(path, *style)),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                self.mark(&at, '*', path);
+                self.mark(&span.start, '*', path);
                 Value::Broken
             }
             _ => Value::Nothing,
@@ -255,8 +258,7 @@ impl<'e, 'p> Builder<'e, 'p> {
     fn marks(&mut self, event: &'e Event<'e>, span: &Span, path: &str) -> bool {
         let tag = span.tag_start.filter(|_| event.tag().is_some());
         if let Some(tag) = tag {
-            let at = self.at_position(position(&tag));
-            self.mark(&at, '!', path);
+            self.mark(&tag, '!', path);
         }
         // The anchor's own event follows the node's.
         let anchor = match self.events.as_slice() {
@@ -265,23 +267,22 @@ impl<'e, 'p> Builder<'e, 'p> {
         };
         if let Some(span) = anchor {
             self.events.next();
-            let at = self.at(&span);
-            self.mark(&at, '&', path);
+            self.mark(&span.start, '&', path);
         }
         tag.is_some() || anchor.is_some()
     }
 
-    fn mark(&mut self, at: &At, mark: char, path: &str) {
+    fn mark(&mut self, marker: &Marker, mark: char, path: &str) {
         let (message, remedy) = mend::explain_mark(mark, is_secret(path));
-        self.problems.error(at, path, message, remedy);
+        self.error(marker, path, message, remedy);
     }
 
     fn text(&self, text: &str, style: ScalarStyle, span: &Span) -> Value {
         if style == ScalarStyle::Plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
             return Value::Nothing;
         }
-        let end = position(&span.end);
-        let comment = (self.comments.get(&end.line)).filter(|comment| comment.column >= end.column);
+        let (end, begin) = (&span.end, span.start.line());
+        let comment = self.comments.get(&end.line()).filter(|comment| comment.col() >= end.col());
         Value::Text(Text {
             text: text.to_owned(),
             style: match style {
@@ -289,8 +290,8 @@ impl<'e, 'p> Builder<'e, 'p> {
                 ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
                 ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
             },
-            folded: span.end.line() > span.start.line(),
-            comment: comment.map(|position| self.at_position(*position)),
+            folded: end.line() > begin,
+            comment: comment.map(|marker| self.at(marker)),
         })
     }
 
@@ -311,7 +312,7 @@ impl<'e, 'p> Builder<'e, 'p> {
         while let Some((event, span)) = self.next()
             && !matches!(event, Event::MappingEnd)
         {
-            let at = self.at(&span);
+            let at = self.at(&span.start);
             let key = self.key(event, span, path);
             let Some((event, span)) = self.next() else { break };
             let key_path = match &key {
@@ -324,8 +325,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             if let Some(first) = entries.iter().find(|entry| entry.key == key) {
                 if !is_secret(path) {
                     self.problems.error(
-                        &at,
-                        &key_path,
+                        (&at, &key_path),
                         format!("{} is given twice, here and in {}", listed([key.as_str()]), first.at),
                         "keep one of the two",
                     );
@@ -339,12 +339,11 @@ impl<'e, 'p> Builder<'e, 'p> {
 
     /// The key of an entry; `None` where it is no text.
     fn key(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Option<String> {
-        let at = self.at(&span);
         match event {
             Event::Scalar(text, ..) if text == "<<" => {
                 self.marks(event, &span, path);
-                self.problems.error(
-                    &at,
+                self.error(
+                    &span.start,
                     path,
                     "`<<` merges another part of a file in YAML, and this file knows no merging",
                     "write the keys out where they belong",
@@ -358,8 +357,8 @@ impl<'e, 'p> Builder<'e, 'p> {
             _ => {
                 // The whole key has to be taken out of the events, whatever it is.
                 self.node(event, span, path);
-                self.problems.error(
-                    &at,
+                self.error(
+                    &span.start,
                     path,
                     "a key has to be a plain word, and this is something else in YAML",
                     "write `key: value`; if it is meant as text, put all of it in single quotes",
@@ -386,7 +385,7 @@ mod tests {
         let mut problems = Problems::new(PathBuf::from("f"));
         let tree = read(text, &mut problems);
         let (errors, _) = problems.finish();
-        (tree.root, errors.iter().map(ToString::to_string).collect())
+        (tree, errors.iter().map(ToString::to_string).collect())
     }
 
     fn at(line: usize, column: usize) -> At {
@@ -428,9 +427,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_nothing_but_traps_is_given_up_in_time() {
+    fn a_file_of_nothing_but_traps_is_told_in_time() {
         let (root, errors) = tree(&format!("a:\n{}", "  - @b\n".repeat(20_000)));
-        assert!(root.is_none());
-        assert!((50..100).contains(&errors.len()));
+        assert!(root.is_some());
+        assert_eq!(errors.len(), 20_000);
     }
 }
