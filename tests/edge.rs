@@ -6,7 +6,7 @@ mod rig;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rig::{PATIENCE, Rig, VOTIVE};
+use rig::{Daemon, PATIENCE, Rig, VOTIVE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -136,6 +136,23 @@ async fn a_record_that_nobody_can_read_ends_the_daemon_with_its_reason() {
     let (status, log) = rig.daemon.take().unwrap().ended().await;
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains("newer Votive"), "{log}");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let mut rig = Rig::new().await;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" 2>/dev/full", "sh", VOTIVE]);
+    rig.daemon = Some(Daemon::spawn(shell, &rig.path("rewards.yaml")));
+    let args = ["test-vote", "--player", "Steve", "--server", "survival"];
+    // Its log cannot say when it is ready, but its socket does.
+    let began = Instant::now();
+    while !rig.votive(&args).await.status.success() {
+        assert!(began.elapsed() < PATIENCE, "the daemon never answered");
+    }
+    assert_eq!(rig.has("Steve", "diamond"), 3);
+    rig.game.leave("Steve");
+    assert!(rig.votive(&args).await.status.success());
 }
 
 #[derive(serde::Serialize)]

@@ -3,6 +3,8 @@
 
 mod rig;
 
+use std::time::Duration;
+
 use rig::{DAILY, Rig};
 use votive::sim::game::{Habit, Looks, Style};
 
@@ -127,4 +129,34 @@ async fn a_bedrock_name_keeps_its_prefix() {
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-1", ".Cool Guy").await, 204);
     assert_eq!(rig.game.record().ran("give"), ["give .Cool_Guy minecraft:diamond 3"]);
+}
+
+#[tokio::test]
+async fn many_who_are_asked_for_one_by_one_hold_up_nobody_who_is_there() {
+    let mut rig = Rig::with_style(Style::Essentials).await;
+    // Its list proves nobody's absence, and each question takes its time.
+    rig.game.always("minecraft:list", Habit::Says("Unknown command".to_owned()));
+    rig.game.always("execute", Habit::Lag(Duration::from_millis(60)));
+    rig.configure("", "    pace: 1000/s", DAILY);
+    rig.start().await;
+    for number in 0..100 {
+        assert_eq!(rig.deliver_vote(&format!("away-{number}"), &format!("P{number}")).await, 204);
+    }
+    for number in 0..3 {
+        assert_eq!(rig.deliver_vote(&format!("here-{number}"), "Steve").await, 204);
+        assert_eq!(rig.game.record().ran("give Steve").len(), number + 1, "answered before it was given");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_logins_and_answers_nothing_is_down() {
+    let mut rig = Rig::new().await;
+    rig.configure("", "    timeouts: {command: 1s}", DAILY);
+    rig.game.always("", Habit::Silent);
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    rig.daemon().log_line("takes the login and does not answer commands").await;
+    rig.game.behave();
+    rig.until(|record| record.ran("give").len() == 1).await;
+    rig.daemon().log_line("the game server is back").await;
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rig::{DAILY, Rig};
 use serde_json::Value;
 use votive::config::Timeouts;
+use votive::rcon::frame::{COMMAND, Frame, REFUSED_ID, REPLY};
 use votive::rcon::{Broken, ConnectError, Connection, Outcome};
 use votive::sim::game::{Game, GameOptions, Habit, Logins, When};
 
@@ -138,6 +139,17 @@ async fn hostile_lengths_end_the_connection() {
         let outcome = connection.command("say hi", PATIENCE).await;
         assert!(matches!(outcome, Outcome::Broken(Broken::NotRcon(_))), "{length}: {outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_nobody_asked_for_says_nothing_about_the_next_command() {
+    let (game, mut connection) = game().await;
+    // The login had the first id.
+    let frames = [Frame::new(2, REPLY, "said"), Frame::new(REFUSED_ID, COMMAND, "")];
+    game.once("say", Habit::Bytes(frames.iter().flat_map(Frame::encode).collect()));
+    assert_eq!(reply(&mut connection, "say hi").await, "said");
+    assert!(matches!(connection.command("give Steve diamond 1", PATIENCE).await, Outcome::NotSent));
+    assert!(game.record().ran("give").is_empty());
 }
 
 #[tokio::test]

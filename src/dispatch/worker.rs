@@ -33,7 +33,7 @@ const OPTIONAL_SILENCE: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(9);
 /// Players are looked for often until the youngest wait is this old.
 const LONG_WAIT: Duration = Duration::from_secs(60 * 60);
-/// How long a list that does not show a player is taken for true. One that does is asked for anew before every step
+/// How long a list may serve those whom it does not tell of. All others have it asked for anew before every step
 /// (contract/rcon.md).
 const LIST_LASTS: Duration = Duration::from_secs(1);
 /// How often they are looked for after that.
@@ -187,21 +187,21 @@ impl Worker {
         if !job.needs_player && self.link.is_fresh() {
             return Ok(true);
         }
-        // A list that is fresh says as much about who was looked for in vain a moment ago.
-        let known = self.listed.filter(|listed| listed.elapsed() < LIST_LASTS).and(self.online.as_ref());
+        // Many may wait whom the list does not tell of: one list serves them all, and each is asked for below.
+        let fresh = self.listed.filter(|listed| listed.elapsed() < LIST_LASTS).and(self.online.as_ref());
+        let mut presence = fresh.map(|online| online.of(&job.player));
         let mut awaited = Vec::new();
-        let mut presence = known.map_or(Presence::Online, |online| online.of(&job.player));
-        if presence == Presence::Online || !job.needs_player {
+        if presence != Some(Presence::Unknown) || !job.needs_player {
             self.listed = Some(Instant::now());
             self.online = self.link.list(server).await?;
-            presence = self.online.as_ref().map_or(Presence::Unknown, |online| online.of(&job.player));
+            presence = self.online.as_ref().map(|online| online.of(&job.player));
             awaited = self.online.as_ref().map_or_else(Vec::new, |online| self.queue.seen(online));
         }
         let there = match presence {
             _ if !job.needs_player => true,
-            Presence::Online => true,
-            Presence::Offline => false,
-            Presence::Unknown => {
+            Some(Presence::Online) => true,
+            Some(Presence::Offline) => false,
+            Some(Presence::Unknown) | None => {
                 // One question for each player: they count, or many who wait would flood the console.
                 self.pace.sent(Instant::now());
                 self.link.is_there(server, &job.player).await?

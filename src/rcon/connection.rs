@@ -137,16 +137,16 @@ impl Connection {
         let socket = SockRef::from(&self.stream);
         let mut piece = [0; 4096];
         for _ in 0..MOST_PIECES {
-            match (&*socket).read(&mut piece) {
-                Ok(0) => return true,
-                Ok(length) => self.received.extend_from_slice(&piece[..length]),
-                Err(error) => return error.kind() != ErrorKind::WouldBlock,
-            }
             while let Some(frame) = Frame::decode(&mut self.received).transpose() {
                 // Nothing is waited for, so a refusal means that the login has expired.
                 if frame.map_or(true, |frame| frame.id == REFUSED_ID) {
                     return true;
                 }
+            }
+            match (&*socket).read(&mut piece) {
+                Ok(0) => return true,
+                Ok(length) => self.received.extend_from_slice(&piece[..length]),
+                Err(error) => return error.kind() != ErrorKind::WouldBlock,
             }
         }
         // It talks without being asked, and does not stop.
