@@ -87,6 +87,9 @@ pub(super) fn is_secret(path: &str) -> bool {
     matches!(last, "password" | "signing_token")
 }
 
+/// What owners call `run`.
+pub(super) const NAMES_OF_RUN: [&str; 2] = ["command", "cmd"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -219,7 +219,7 @@ pub(super) fn explain(kind: &ErrorKind) -> (&'static str, &'static str) {
         ),
         E::SimpleKeyExpected | E::InvalidSimpleKey => (
             "a `key: value` is expected here, and there is no colon with a space behind it",
-            "write `key: value`, or indent the line if it belongs to the text above",
+            "write `key: value`, with a space behind the `-` if it is an entry of a list; or indent the line if it belongs to the text above",
         ),
         _ => (
             "YAML cannot be read from here on",

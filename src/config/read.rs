@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::keys::{self, is_secret, section_of};
+use super::keys::{self, NAMES_OF_RUN, is_secret, section_of};
 use super::problem::{At, Problems, listed, nearest, shown};
 use super::units;
 use super::yaml::{Entry, Map, Node, Style, Text, Value};
@@ -49,9 +49,21 @@ impl Problems {
             let message = "this version of Votive has no rules yet: every vote for a server earns all rewards of that server";
             return self.error(entry.place(), message, "take the key out");
         }
+        // What is no word may be `password hunter2` with its colon forgotten: only its first word is repeated.
+        let word =
+            key.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')).next().unwrap_or("");
+        let path =
+            entry.node.path.strip_suffix(key).map_or_else(String::new, |parent| format!("{parent}{word}"));
+        if word != key {
+            let remedy = "a key is one word, with `: ` between it and its value";
+            return self.error((entry.place().0, &path), "this is no key", remedy);
+        }
         let names = || listed(known.iter().copied());
         let remedy = match (nearest(key, known.iter().copied()), section_of(key)) {
             (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, _) if NAMES_OF_RUN.contains(&key) && known.contains(&"run") => {
+                "did you mean `run`?".to_owned()
+            }
             (None, Some(section)) => {
                 let section = section.replace(".*", ".NAME");
                 format!("it belongs under `{section}`; check how far the line is indented")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::keys::under;
+use super::keys::{NAMES_OF_RUN, under};
 use super::problem::{Problems, listed, nearest, shown};
 use super::yaml::{Entry, Map, Node, Style, Value};
 use crate::domain::player::LONGEST_NAME;
@@ -123,6 +123,7 @@ fn command(problems: &mut Problems, node: &Node) -> Option<Command> {
 fn is_trap(map: &Map) -> bool {
     let known = under("rewards.*.commands.*");
     !map.entries.is_empty()
+        && !map.entries.iter().any(|entry| NAMES_OF_RUN.contains(&entry.key.as_str()))
         && map.entries.iter().all(|entry| nearest(&entry.key, known.iter().copied()).is_none())
 }
 

@@ -169,6 +169,8 @@ fn look_up(name: &str, sources: &Sources) -> Result<(Secret, String, bool), (Str
 /// The secret in a file: without the one line break at its end.
 fn secret(bytes: &[u8]) -> Result<Secret, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "is not text (UTF-8)")?;
+    // Some editors begin a file with a mark that nobody sees.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     check(text)?;
     Ok(Secret::new(text))
@@ -193,6 +195,7 @@ mod tests {
         assert_eq!(exposed(b"abc"), Ok("abc".to_owned()));
         assert_eq!(exposed(b"abc\n"), Ok("abc".to_owned()));
         assert_eq!(exposed(b" abc \r\n"), Ok(" abc ".to_owned()));
+        assert_eq!(exposed(b"\xef\xbb\xbfabc\n"), Ok("abc".to_owned()));
         for wrong in [&b"abc\n\n"[..], b"\n", b"", b"\xff"] {
             assert!(exposed(wrong).is_err());
         }
