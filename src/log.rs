@@ -8,6 +8,7 @@ use crate::domain::event::EventKey;
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::plan::Plan;
 use crate::domain::player::PlayerName;
+use crate::domain::reward::InDoubtRule;
 use crate::text::Outside;
 
 /// A vote was planned.
@@ -58,9 +59,11 @@ pub(crate) fn step_ended(sent: &Sent<'_>, fact: &AwardFact) {
         AwardFact::Ran { reply } => {
             tracing::debug!(%event, %player, %server, %reward, %command, reply = %Outside(reply), "the command ran");
         }
-        AwardFact::NoOutcome { reason } if !step.optional => tracing::warn!(
-            %event, %player, %server, %reward, %command, rule = ?step.in_doubt, "may have run: {reason}"
-        ),
+        // What is held is in doubt, and gets a line that says so.
+        AwardFact::NoOutcome { reason } if !step.optional && step.in_doubt != InDoubtRule::Hold => {
+            let rule = step.in_doubt;
+            tracing::warn!(%event, %player, %server, %reward, %command, ?rule, "may have run: {reason}");
+        }
         AwardFact::NoOutcome { reason } | AwardFact::Rejected { reason, .. } => {
             tracing::debug!(%event, %player, %server, %reward, %command, "did not end well: {reason}");
         }

@@ -32,8 +32,8 @@ use crate::platform::{Api, FetchError};
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// How many votes are fetched at the same time.
-const FETCHES: usize = 32;
+/// How many votes are asked for again at the same time; those that have just arrived do not wait behind them.
+const RETRIES: usize = 16;
 
 /// Takes in events.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Intake {
     tasks: TaskTracker,
     /// The place of the last plan among all plans.
     last_order: AtomicU64,
-    fetches: Semaphore,
+    retries: Semaphore,
 }
 
 impl Intake {
@@ -70,7 +70,7 @@ impl Intake {
             shutdown,
             tasks,
             last_order: AtomicU64::new(0),
-            fetches: Semaphore::new(FETCHES),
+            retries: Semaphore::new(RETRIES),
         }
     }
 
@@ -166,7 +166,7 @@ impl Intake {
             Ok(Some(record)) if record.grant.actions() != [Action::Fetch] => {
                 self.redelivered(record.grant, &follower).await
             }
-            Ok(_) => self.fetch(&event, &follower).await,
+            Ok(record) => self.fetch(&event, &follower, record.is_some()).await,
             Err(error) => Err(error),
         };
         match advanced {
@@ -187,18 +187,26 @@ impl Intake {
         let fact = Fact::Redelivered { target, order: self.next_order() };
         // A redelivery fits every grant.
         match self.apply(&grant.event, fact).await? {
-            Ok(again) if again.actions() == [Action::Fetch] => self.fetch(&again.event, follower).await,
+            Ok(again) if again.actions() == [Action::Fetch] => {
+                self.fetch(&again.event, follower, false).await
+            }
             Ok(again) => Ok(Some(again)),
             Err(_) => Ok(Some(grant)),
         }
     }
 
-    /// Asks the API until it tells the vote, or that there is none; `None` if the shutdown came first.
-    async fn fetch(&self, event: &EventKey, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
+    /// Asks the API until it tells the vote, or that there is none; `None` if the shutdown came first. An event that
+    /// was asked for in an earlier run is asked for `again`.
+    async fn fetch(
+        &self,
+        event: &EventKey,
+        follower: &Follower,
+        again: bool,
+    ) -> Result<Option<Grant>, LedgerError> {
         let mut asked: Option<Instant> = None;
         loop {
             let answer = tokio::select! {
-                answer = self.ask(event) => answer,
+                answer = self.ask(event, again || asked.is_some()) => answer,
                 () = self.shutdown.cancelled() => return Ok(None),
             };
             let seconds =
@@ -232,9 +240,9 @@ impl Intake {
         }
     }
 
-    async fn ask(&self, event: &EventKey) -> Result<Vote, FetchError> {
+    async fn ask(&self, event: &EventKey, again: bool) -> Result<Vote, FetchError> {
         // The semaphore is never closed, so there is always a permit in the end.
-        let _permit = self.fetches.acquire().await;
+        let _permit = if again { self.retries.acquire().await.ok() } else { None };
         self.api.vote(event).await
     }
 
