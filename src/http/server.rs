@@ -120,7 +120,7 @@ where
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBody {
-    /// It is, or says that it is, longer than [`LONGEST_BODY`].
+    /// It is, or says that it is, longer than 16 KiB.
     TooLong,
     /// It did not come in time.
     TooSlow,
