@@ -19,6 +19,15 @@ pub(crate) fn planned(grant: &Grant, config: &Config) {
         event = %grant.event, player = %plan.player, server = server_name(plan, config),
         user_id = plan.vote.user_id, rewards = rewards.join(","), "vote"
     );
+    refused_awards(grant, config);
+}
+
+/// Awards that are refused before anything was sent for them.
+pub(crate) fn refused_awards(grant: &Grant, config: &Config) {
+    let Some(plan) = grant.plan() else { return };
+    for award in plan.awards.iter().filter(|award| matches!(award.state, AwardState::Refused { .. })) {
+        award_stands(&grant.event, plan, award, server_name(plan, config));
+    }
 }
 
 /// A vote as a whole is refused.
@@ -74,8 +83,8 @@ pub(crate) fn step_ended(sent: &Sent<'_>, fact: &AwardFact) {
 }
 
 /// An award stands differently than before.
-pub(crate) fn award_stands(event: &EventKey, plan: &Plan, award: &Award, server: &GameServer) {
-    let (player, server, reward) = (&plan.player, &server.name, &award.reward);
+pub(crate) fn award_stands(event: &EventKey, plan: &Plan, award: &Award, server: &str) {
+    let (player, reward) = (&plan.player, &award.reward);
     match &award.state {
         AwardState::Done => tracing::info!(%event, %player, %server, %reward, "granted"),
         AwardState::InDoubt { reason, .. } => in_doubt(event, plan, server, award, reason),

@@ -185,6 +185,32 @@ async fn in_doubt_until_the_operator_settles_it() {
 }
 
 #[tokio::test]
+async fn two_doubts_about_one_vote_can_be_settled_apart() {
+    let mut rig = Rig::new().await;
+    let rewards = "
+  first:
+    commands:
+      - 'give {player} minecraft:diamond 1'
+  second:
+    commands:
+      - 'give {player} minecraft:emerald 1'
+";
+    rig.configure("", "", rewards);
+    rig.start().await;
+    rig.game.once("give Steve minecraft:diamond", Habit::ClosesAfter(0));
+    rig.game.once("give Steve minecraft:emerald", Habit::ClosesBeforeRun);
+    let delivery = rig.vote("e-1", "Steve");
+    expect(&rig.deliver(&delivery).await, 503, "votive resolve e-1");
+    let settled = rig.votive(&["resolve", "e-1", "--reward", "second", "--not-run"]).await;
+    assert_eq!(String::from_utf8_lossy(&settled.stdout), "Settled second: its command is sent again.\n");
+    rig.until(|record| record.ran("give Steve minecraft:emerald").len() == 1).await;
+    expect(&rig.deliver(&delivery).await, 503, "votive resolve e-1");
+    assert!(rig.votive(&["resolve", "e-1", "--ran"]).await.status.success());
+    expect(&rig.deliver(&delivery).await, 204, "");
+    assert_eq!((rig.has("Steve", "diamond"), rig.has("Steve", "emerald")), (1, 1));
+}
+
+#[tokio::test]
 async fn still_at_it_at_the_deadline_and_on_it_goes() {
     let mut rig = Rig::new().await;
     rig.configure("webhook:\n  answer_within: 500ms", "", DAILY);

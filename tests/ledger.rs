@@ -179,6 +179,23 @@ async fn another_ledger_or_an_older_copy_is_refused() {
 }
 
 #[tokio::test]
+async fn a_copy_from_before_a_clean_stop_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("ledger.redb");
+    let ledger = open(directory.path());
+    ledger.put(&grant(1), Revision::NONE).await.unwrap();
+    let copy = fs::read(&path).unwrap();
+    ledger.put(&grant(2), Revision::NONE).await.unwrap();
+    ledger.close(directory.path()).unwrap();
+    drop(ledger);
+    let newest = at_rest(&path);
+    fs::write(&path, copy).unwrap();
+    assert!(matches!(refusal(directory.path()), OpenError::Older(_)));
+    fs::write(&path, newest).unwrap();
+    assert_eq!(reopen(directory.path()).ledger.open_grants().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_damaged_ledger_is_refused_and_left_as_it_is() {
     for damage in ["empty", "cut", "garbage", "not a file"] {
         let directory = used().await;
@@ -204,7 +221,7 @@ async fn a_damaged_ledger_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn a_marker_that_nobody_can_read_is_refused() {
     for (marker, words) in
-        [("", "damaged"), ("{}", "damaged"), (r#"{"v":2,"id":"x","starts":1}"#, "newer Votive")]
+        [("", "damaged"), ("{}", "damaged"), (r#"{"v":2,"id":"x","count":1}"#, "newer Votive")]
     {
         let directory = used().await;
         drop(at_rest(&directory.path().join("ledger.redb")));

@@ -3,7 +3,7 @@
 
 mod rig;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rig::{DAILY, Rig};
 use votive::sim::game::{Habit, Looks, Style};
@@ -159,4 +159,41 @@ async fn a_server_that_takes_logins_and_answers_nothing_is_down() {
     rig.game.behave();
     rig.until(|record| record.ran("give").len() == 1).await;
     rig.daemon().log_line("the game server is back").await;
+}
+
+#[tokio::test]
+async fn a_step_that_needs_nobody_waits_for_an_answer_too() {
+    let mut rig = Rig::new().await;
+    let rewards = "
+  rank:
+    commands:
+      - run: 'whitelist add {player}'
+        require_online: false
+";
+    rig.configure("", "    timeouts: {command: 1s}", rewards);
+    rig.game.always("", Habit::Silent);
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    rig.game.behave();
+    rig.until(|record| record.ran("whitelist").len() == 1).await;
+    rig.daemon().log_line("granted").await;
+    assert!(!rig.daemon().log().contains("in doubt"), "a login is no answer");
+}
+
+#[tokio::test]
+async fn who_is_away_is_looked_for_also_while_others_are_rewarded() {
+    let mut rig = Rig::with_style(Style::Essentials).await;
+    rig.game.always("minecraft:list", Habit::Says("Unknown command".to_owned()));
+    rig.configure("", "    pace: 1000/s", DAILY);
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("noor", "Noor").await, 204);
+    // Its list shows another name, so that only a question for her finds her.
+    rig.game.join_as("Noor", Looks { nickname: Some("Moon".to_owned()), ..Looks::default() });
+    let began = Instant::now();
+    let mut number = 0;
+    while rig.game.record().ran("give Noor").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(20), "she was never looked for");
+        assert_eq!(rig.deliver_vote(&format!("steve-{number}"), "Steve").await, 204);
+        number += 1;
+    }
 }

@@ -17,8 +17,10 @@ use super::Options;
 use crate::config::{self, Sources};
 use crate::daemon::SOCKET;
 
-/// Where the socket is when systemd runs the daemon.
-const SYSTEM_DIRECTORY: &str = "/run/votive";
+/// Where the ledger is when systemd runs the daemon.
+const SYSTEM_STATE: &str = "/var/lib/votive";
+/// Where the socket is then.
+const SYSTEM_RUNTIME: &str = "/run/votive";
 
 /// Posts a question and gives the answer, a sentence for the operator.
 ///
@@ -38,17 +40,22 @@ pub(super) fn ask(options: &Options, path: &str, question: &impl Serialize) -> a
     })
 }
 
-/// Where the daemon may listen: beside the ledger, or where systemd puts it.
+/// Where the daemon that is meant may listen: beside its ledger, or where systemd puts it. Whoever names another state
+/// directory does not mean the system's daemon.
 fn sockets(options: &Options) -> Vec<PathBuf> {
-    let mut directories = vec![PathBuf::from(SYSTEM_DIRECTORY)];
-    if let Some(state_dir) = &options.state_dir {
-        directories.insert(0, state_dir.clone());
-    } else if let Ok(path) = config::find(options.config.clone()) {
+    let mut state_dir = options.state_dir.clone();
+    if state_dir.is_none()
+        && let Ok(path) = config::find(options.config.clone())
+    {
         crate::complain!("reading {}", path.display());
-        // The operator may not be allowed to read the secrets; then the usual place has to do.
-        if let Ok(config) = config::load(&Sources::from_process(path, None)).config {
-            directories.insert(0, config.state_dir);
-        }
+        // The operator may not be allowed to read the secrets; then the usual places have to do.
+        state_dir =
+            config::load(&Sources::from_process(path, None)).config.ok().map(|config| config.state_dir);
+    }
+    let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(SYSTEM_STATE));
+    let mut directories = vec![state_dir];
+    if directories[0].as_path() == Path::new(SYSTEM_STATE) {
+        directories.insert(0, PathBuf::from(SYSTEM_RUNTIME));
     }
     directories.iter().map(|directory| directory.join(SOCKET)).collect()
 }

@@ -8,6 +8,9 @@ use crate::http::admin::{RESOLVE_PATH, Resolve};
 pub(super) struct Args {
     /// The vote's id, as the log shows it
     event_id: String,
+    /// Only this reward of the vote, where several are in doubt and were found to differ
+    #[arg(long, value_name = "NAME")]
+    reward: Option<String>,
     #[command(flatten)]
     found: Found,
 }
@@ -26,7 +29,7 @@ struct Found {
 
 /// Prints what was settled.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
-    let doubt = Resolve { event_id: args.event_id, ran: args.found.ran };
+    let doubt = Resolve { event_id: args.event_id, reward: args.reward, ran: args.found.ran };
     let text = client::ask(options, RESOLVE_PATH, &doubt)?;
     anstream::print!("{text}");
     Ok(Outcome::Success)

@@ -17,6 +17,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long a server may take to answer a question that some servers do not know.
 const PROBE: Duration = Duration::from_secs(2);
+/// Lists who is online.
+const LIST: &str = "list";
+/// The same on Paper, past plug-ins that replace `list`.
+const PAPERS_LIST: &str = "minecraft:list";
 /// How long a server that cannot say whether a player is there is not asked for single players again.
 const UNREADABLE: Duration = Duration::from_secs(60);
 /// An intent is recorded only on a connection that answered within this time (contract/rcon.md).
@@ -44,7 +48,7 @@ struct Down {
 struct Live {
     connection: Connection,
     since: Instant,
-    /// The command that lists who is online, once it is known: Paper takes `minecraft:list` past its plugins.
+    /// [`LIST`] or [`PAPERS_LIST`], once it is known which.
     list: Option<&'static str>,
     /// Whether it has answered anything but the login.
     answered: bool,
@@ -104,9 +108,13 @@ impl Link {
         self.lose();
     }
 
-    /// Throws the connection away. The first loss after a good time is followed by an attempt at once.
+    /// Throws the connection away. The first loss after a good time is followed by an attempt at once. Answered questions
+    /// alone make a good time only if the connection lasted: there are servers that answer these and then break off at
+    /// the step.
     fn lose(&mut self) {
-        self.live = None;
+        if self.live.take().is_some_and(|live| live.answered && live.since.elapsed() >= self.wait) {
+            self.wait = Duration::ZERO;
+        }
         if !self.wait.is_zero() {
             // Up to a quarter less, so that many daemons do not come back at one moment.
             let wait = self.wait.mul_f64(1.0 - fastrand::f64() / 4.0);
@@ -115,9 +123,15 @@ impl Link {
         self.wait = (self.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
     }
 
-    /// Whether the server answered within the last second.
+    /// Whether the server answered a command within the last second; that it takes logins proves nothing.
     pub(super) fn is_fresh(&self) -> bool {
-        self.live.as_ref().is_some_and(|live| live.connection.answered_within(FRESH))
+        self.live.as_ref().is_some_and(|live| live.answered && live.connection.answered_within(FRESH))
+    }
+
+    /// Whether there is a point in asking for single players.
+    pub(super) fn tells_of_players(&self) -> bool {
+        let until = self.live.as_ref().and_then(|live| live.unreadable_until);
+        until.is_none_or(|until| until <= Instant::now())
     }
 
     /// Sends the command of a step. The connection survives an answer, and silence where `silence_is_normal`.
@@ -164,33 +178,28 @@ impl Link {
 
     /// Asks who is online; `None` where the answer cannot be read.
     pub(super) async fn list(&mut self, server: &GameServer) -> Result<Option<Online>, Lost> {
+        let read = |reply: String| presence::read_list(&reply, &server.replies);
         let known = self.live.as_ref().ok_or(Lost)?.list;
         if known.is_none() {
-            let probe = "minecraft:list";
             let limit = PROBE.min(server.timeouts.command);
-            let online = self
-                .ask(server, probe, limit, true)
-                .await?
-                .and_then(|reply| presence::read_list(&reply, &server.replies));
-            let live = self.live.as_mut().ok_or(Lost)?;
-            live.list = Some(if online.is_some() { probe } else { "list" });
-            if online.is_some() {
-                return Ok(online);
+            // Only a reply decides: silence can be lag.
+            if let Some(reply) = self.ask(server, PAPERS_LIST, limit, true).await? {
+                let online = read(reply);
+                let list = if online.is_some() { PAPERS_LIST } else { LIST };
+                self.live.as_mut().ok_or(Lost)?.list = Some(list);
+                if online.is_some() {
+                    return Ok(online);
+                }
             }
         }
-        let command = known.unwrap_or("list");
-        let reply = self.ask(server, command, server.timeouts.command, false).await?;
-        Ok(reply.and_then(|reply| presence::read_list(&reply, &server.replies)))
+        let reply = self.ask(server, known.unwrap_or(LIST), server.timeouts.command, false).await?;
+        Ok(reply.and_then(read))
     }
 
     /// Asks for one player where the list does not tell. What nobody can read counts as away, is said, and is not
     /// asked again for a minute.
     pub(super) async fn is_there(&mut self, server: &GameServer, player: &PlayerName) -> Result<bool, Lost> {
-        let live = self.live.as_ref().ok_or(Lost)?;
-        if live.unreadable_until.is_some_and(|until| until > Instant::now()) {
-            return Ok(false);
-        }
-        let said = live.unreadable_until.is_some();
+        let said = self.live.as_ref().ok_or(Lost)?.unreadable_until.is_some();
         let command = format!("execute if entity {player}");
         let limit = PROBE.min(server.timeouts.command);
         let reply = self.ask(server, &command, limit, true).await?.unwrap_or_default();
@@ -220,11 +229,6 @@ impl Link {
         silence_is_normal: bool,
     ) -> Result<Option<String>, Lost> {
         let outcome = self.command(server, command, limit, silence_is_normal).await;
-        // An answered question alone makes up for earlier losses only on a connection that lasts: there are servers
-        // that answer this and then break off at the step.
-        if self.live.as_ref().is_some_and(|live| live.since.elapsed() >= self.wait) {
-            self.wait = Duration::ZERO;
-        }
         match outcome {
             Outcome::Reply(reply) => Ok(Some(reply)),
             Outcome::Silent if silence_is_normal => Ok(None),

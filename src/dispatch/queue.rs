@@ -81,7 +81,7 @@ impl Queue {
         self.change(&job.player.key(), |waiting| drop(waiting.jobs.remove(&job.place)));
     }
 
-    /// Notes who is there and who is not. Returns a job of each player who is awaited from now on.
+    /// Notes who is there and who is not. Returns the youngest job of each player who is awaited from now on.
     pub(super) fn seen(&mut self, online: &Online) -> Vec<Job> {
         let mut awaited = Vec::new();
         let keys: Vec<String> = self.players.keys().cloned().collect();
@@ -142,10 +142,10 @@ impl Queue {
 }
 
 impl Waiting {
-    /// The player is away; the first job, if that is news.
+    /// The player is away; the youngest job, if that is news.
     fn leaves(&mut self) -> Option<Job> {
         self.away = true;
-        if std::mem::replace(&mut self.told, true) { None } else { self.jobs.values().next().cloned() }
+        if std::mem::replace(&mut self.told, true) { None } else { self.jobs.values().next_back().cloned() }
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
     fn who_is_away_holds_up_nobody_and_comes_back_in_order() {
         let mut queue = queue(&[(1, "Steve", true), (2, "STEVE", true), (3, "Alex", true)]);
         let awaited = queue.seen(&listed("Alex"));
-        assert_eq!(awaited, [job(1, "Steve", true)]);
+        assert_eq!(awaited, [job(2, "STEVE", true)]);
         assert_eq!(orders(&mut queue), [3]);
         assert!(queue.is_away(&PlayerName::parse("Steve", None).unwrap()));
         queue.ask_again();

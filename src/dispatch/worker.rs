@@ -48,10 +48,10 @@ pub(super) struct Worker {
     queue: Queue,
     pace: Pace,
     link: Link,
-    /// When the game server was last asked who is online.
-    listed: Option<Instant>,
-    /// What it answered, if that can be read.
-    online: Option<Online>,
+    /// When the game server was last asked who is online, and what it said if that can be read.
+    listed: Option<(Instant, Option<Online>)>,
+    /// When those who are away were last given another turn.
+    polled: Option<Instant>,
     /// Events whose standing somebody follows.
     watched: HashSet<EventKey>,
 }
@@ -74,7 +74,7 @@ impl Worker {
             pace: Pace::default(),
             link: Link::default(),
             listed: None,
-            online: None,
+            polled: None,
             watched: HashSet::new(),
         }
     }
@@ -95,11 +95,13 @@ impl Worker {
             self.look_at(&event)?;
         }
         let now = Instant::now();
+        let poll = self.poll_at(now);
+        if poll.is_some_and(|at| at <= now) {
+            self.polled = Some(now);
+            self.queue.ask_again();
+        }
         match self.queue.next().cloned() {
-            None => match self.poll_at() {
-                Some(at) if at <= now => self.queue.ask_again(),
-                at => self.wait_until(at).await?,
-            },
+            None => self.wait_until(poll).await?,
             Some(job) => match self.link.retry_at() {
                 Some(at) => self.wait_until(Some(at)).await?,
                 None => self.perform(job).await?,
@@ -108,12 +110,15 @@ impl Worker {
         Ok(())
     }
 
-    /// When to look again for players who are away.
-    fn poll_at(&self) -> Option<Instant> {
-        let often = self.queue.youngest_wait()?.elapsed() < LONG_WAIT;
+    /// When to look again for players who are away; counted from when the first of them was found to be.
+    fn poll_at(&mut self, now: Instant) -> Option<Instant> {
+        let Some(youngest) = self.queue.youngest_wait() else {
+            self.polled = None;
+            return None;
+        };
         let every = self.config.players.poll_every;
-        let every = if often { every } else { every.max(SLOW_POLL) };
-        Some(self.listed.map_or_else(Instant::now, |listed| listed + every))
+        let every = if now - youngest < LONG_WAIT { every } else { every.max(SLOW_POLL) };
+        Some(*self.polled.get_or_insert(now) + every)
     }
 
     /// Waits for a moment, for news, or for the shutdown, whichever comes first.
@@ -133,11 +138,11 @@ impl Worker {
 
     /// Lines up what a grant has to have done, and publishes how it stands.
     fn look_at(&mut self, event: &EventKey) -> Result<(), LedgerError> {
+        if self.board.is_followed(event) {
+            self.watched.insert(event.clone());
+        }
         if let Some(record) = self.ledger.get(event)? {
             self.line_up(&record.grant);
-            if self.board.is_followed(event) {
-                self.watched.insert(event.clone());
-            }
             self.publish(&record.grant);
         }
         Ok(())
@@ -188,20 +193,24 @@ impl Worker {
             return Ok(true);
         }
         // Many may wait whom the list does not tell of: one list serves them all, and each is asked for below.
-        let fresh = self.listed.filter(|listed| listed.elapsed() < LIST_LASTS).and(self.online.as_ref());
-        let mut presence = fresh.map(|online| online.of(&job.player));
+        let tells = |online: &Option<Online>| {
+            online.as_ref().map_or(Presence::Unknown, |online| online.of(&job.player))
+        };
+        let fresh = self.listed.as_ref().filter(|(at, _)| at.elapsed() < LIST_LASTS);
+        let mut presence = fresh.map_or(Presence::Online, |(_, online)| tells(online));
         let mut awaited = Vec::new();
-        if presence != Some(Presence::Unknown) || !job.needs_player {
-            self.listed = Some(Instant::now());
-            self.online = self.link.list(server).await?;
-            presence = self.online.as_ref().map(|online| online.of(&job.player));
-            awaited = self.online.as_ref().map_or_else(Vec::new, |online| self.queue.seen(online));
+        if presence != Presence::Unknown || !job.needs_player {
+            let online = self.link.list(server).await?;
+            presence = tells(&online);
+            awaited = online.as_ref().map_or_else(Vec::new, |online| self.queue.seen(online));
+            self.listed = Some((Instant::now(), online));
         }
         let there = match presence {
             _ if !job.needs_player => true,
-            Some(Presence::Online) => true,
-            Some(Presence::Offline) => false,
-            Some(Presence::Unknown) | None => {
+            Presence::Online => true,
+            Presence::Offline => false,
+            Presence::Unknown if !self.link.tells_of_players() => false,
+            Presence::Unknown => {
                 // One question for each player: they count, or many who wait would flood the console.
                 self.pace.sent(Instant::now());
                 self.link.is_there(server, &job.player).await?
@@ -239,7 +248,7 @@ impl Worker {
         if let Some(plan) = grant.plan()
             && let Some(award) = plan.awards.get(index)
         {
-            log::award_stands(event, plan, award, server);
+            log::award_stands(event, plan, award, &server.name);
         }
         self.line_up(&grant);
         // Whatever its list says: the game knows better, and is asked again at the next poll.

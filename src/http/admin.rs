@@ -38,6 +38,8 @@ pub struct TestVote {
 pub struct Resolve {
     /// The vote's id.
     pub event_id: String,
+    /// The one reward that is meant, if not all that is in doubt.
+    pub reward: Option<String>,
     /// Whether the command ran.
     pub ran: bool,
 }
@@ -126,7 +128,7 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
 }
 
 async fn resolve(doubt: &Resolve, intake: &Intake) -> Result<String, (StatusCode, String)> {
-    match intake.settle(&doubt.event_id, doubt.ran).await {
+    match intake.settle(&doubt.event_id, doubt.reward.as_deref(), doubt.ran).await {
         Ok(rewards) => {
             let how = if doubt.ran {
                 "its command counts as run, and the rest follows"

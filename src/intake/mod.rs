@@ -134,19 +134,24 @@ impl Intake {
         if self.config.webhook.acknowledge == Acknowledge::Recorded {
             return self.record(event).await.map_or(Standing::Unrecorded, |_| Standing::Recorded);
         }
-        let standing = tokio::select! {
-            biased;
-            standing = follower.outcome(deadline) => standing,
-            _ = self.ledger.failed() => Standing::Unrecorded,
-        };
-        match standing {
+        match self.outcome(&mut follower, deadline).await {
             // The answer does not wait any longer, so the event has to be durable before it.
-            Standing::Working => match self.record(event).await.map(|grant| grant.stage) {
-                Ok(Stage::Received { .. }) => Standing::ApiDown,
+            Standing::Working => match self.record(event).await {
+                Ok(Grant { stage: Stage::Received { .. }, .. }) => Standing::ApiDown,
+                Ok(grant) if !grant.is_open() => standing::of(&grant, "", |_, _| Wait::Turn),
                 Ok(_) => Standing::Working,
                 Err(_) => Standing::Unrecorded,
             },
-            settled => settled,
+            known => known,
+        }
+    }
+
+    /// How an event stands at the latest at `deadline`.
+    async fn outcome(&self, follower: &mut Follower, deadline: Instant) -> Standing {
+        tokio::select! {
+            biased;
+            standing = follower.outcome(deadline) => standing,
+            _ = self.ledger.failed() => Standing::Unrecorded,
         }
     }
 
@@ -190,7 +195,10 @@ impl Intake {
             Ok(again) if again.actions() == [Action::Fetch] => {
                 self.fetch(&again.event, follower, false).await
             }
-            Ok(again) => Ok(Some(again)),
+            Ok(again) => {
+                log::refused_awards(&again, &self.config);
+                Ok(Some(again))
+            }
             Err(_) => Ok(Some(grant)),
         }
     }
@@ -274,6 +282,8 @@ impl Intake {
     /// Hands a grant to its worker, and publishes how it stands where there is nothing to do for one.
     fn go_on(&self, grant: &Grant) {
         let standing = match grant.plan() {
+            // There are no workers any more, or soon none.
+            Some(_) if grant.is_open() && self.shutdown.is_cancelled() => Standing::Unrecorded,
             Some(plan) if grant.is_open() => {
                 if self.dispatch.look_at(&grant.event, &plan.vote.server) {
                     return;

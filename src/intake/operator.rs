@@ -1,6 +1,7 @@
 //! What the operator asks of the running daemon.
 
 use super::{AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Standing, Timestamp, Vote, log};
+use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
 
@@ -11,7 +12,7 @@ pub enum NotSettled {
     #[error("The ledger has no vote with the id {0}. The log and the platform's interface show the ids.")]
     Unknown(String),
     /// The grant is there, and nothing of it is in doubt.
-    #[error("Nothing of the vote {0} is in doubt, so there is nothing to settle.")]
+    #[error("Nothing of that is in doubt about the vote {0}, so there is nothing to settle.")]
     NothingInDoubt(String),
     /// The ledger has failed.
     #[error(transparent)]
@@ -40,22 +41,32 @@ impl Intake {
             log::planned(&grant, &self.config);
             self.go_on(&grant);
         }
-        Ok((event, follower.outcome(deadline).await))
+        let standing = self.outcome(&mut follower, deadline).await;
+        Ok((event, standing))
     }
 
-    /// Settles every award of an event that is in doubt, as the operator found it. Gives the names of the rewards.
+    /// Settles what is in doubt about an event, or about one `reward` of it, as the operator found it. Gives the names
+    /// of the rewards.
     ///
     /// # Errors
     /// [`NotSettled`] where there is nothing to settle.
-    pub async fn settle(&self, event_id: &str, ran: bool) -> Result<Vec<String>, NotSettled> {
+    pub async fn settle(
+        &self,
+        event_id: &str,
+        reward: Option<&str>,
+        ran: bool,
+    ) -> Result<Vec<String>, NotSettled> {
         let unknown = || NotSettled::Unknown(event_id.to_owned());
         let record = self.ledger.find(event_id)?.ok_or_else(unknown)?;
         let awards = record.grant.plan().map_or(&[][..], |plan| &plan.awards);
         let mut settled: Vec<String> = Vec::new();
         let mut after: Option<Grant> = None;
-        for (index, award) in awards.iter().enumerate() {
+        // What comes into doubt from here on is not what the operator has looked at.
+        let doubtful = |award: &Award| matches!(award.state, AwardState::InDoubt { .. });
+        let meant = |award: &Award| doubtful(award) && reward.is_none_or(|name| name == award.reward);
+        for (index, award) in awards.iter().enumerate().filter(|(_, award)| meant(award)) {
             let fact = Fact::Award(index, AwardFact::Settled { ran });
-            // Only what is in doubt can be settled; anything else refuses the fact.
+            // Somebody else may have settled it in the meantime.
             if let Ok(grant) = self.apply(&record.grant.event, fact).await? {
                 log::settled(&grant.event, &award.reward, ran);
                 settled.push(award.reward.clone());

@@ -1,7 +1,7 @@
 //! The ledger's file and its marker.
 //!
 //! `ledger.redb` holds the records. `ledger.marker`, beside it, says that it existed: both hold the ledger's id and
-//! a counter that is raised at every start, in the ledger first. A ledger that is missing, replaced, or older than
+//! a counter that is raised at every start and every clean stop, in the ledger first. A ledger that is missing, replaced, or older than
 //! its marker would pay votes again, so it is refused.
 
 use std::fs::{self, File};
@@ -90,18 +90,34 @@ impl Ledger {
         let identity = read_identity(&database).map_err(|error| unusable(&path, error))?;
         match marker {
             Some(marker) if marker.id != identity.id => return Err(OpenError::Replaced(path)),
-            Some(marker) if marker.starts > identity.starts => return Err(OpenError::Older(path)),
+            Some(marker) if marker.count > identity.count => return Err(OpenError::Older(path)),
             Some(_) => {}
             None if created => {}
             None => tracing::warn!("{}: was missing and is written anew", marker_path.display()),
         }
 
         // The ledger first: a crash in between leaves it one ahead, which is no sign of an old copy.
-        let identity = identity.started_again();
+        let identity = identity.raised();
         write_identity(&database, &identity).map_err(|error| unusable(&path, error))?;
         write_marker(&marker_path, &identity).map_err(at(&marker_path))?;
         let ledger = Ledger::start(database).map_err(at(&path))?;
         Ok(Opened { ledger, created })
+    }
+}
+
+impl Ledger {
+    /// Marks the end of a run, so that a copy from before it is told from the ledger. To be called when nothing is
+    /// asked of the ledger any more.
+    ///
+    /// # Errors
+    /// [`OpenError`] where that cannot be written; the ledger is as good as after a crash.
+    pub fn close(&self, state_dir: &Path) -> Result<(), OpenError> {
+        let (path, marker_path) = (state_dir.join(FILE), state_dir.join(MARKER));
+        let unusable = |error| unusable(&path, error);
+        let identity = read_identity(&self.database).map_err(unusable)?.raised();
+        write_identity(&self.database, &identity).map_err(unusable)?;
+        write_marker(&marker_path, &identity)
+            .map_err(|error| OpenError::Io { path: marker_path.clone(), error })
     }
 }
 

@@ -91,17 +91,17 @@ pub(super) struct Identity {
     v: u32,
     /// Drawn when the ledger was created.
     pub(super) id: String,
-    /// Raised at every start.
-    pub(super) starts: u64,
+    /// Raised at every start and every clean stop.
+    pub(super) count: u64,
 }
 
 impl Identity {
     pub(super) fn new() -> Self {
-        Identity { v: VERSION, id: format!("{:032x}", fastrand::u128(..)), starts: 0 }
+        Identity { v: VERSION, id: format!("{:032x}", fastrand::u128(..)), count: 0 }
     }
 
-    pub(super) fn started_again(&self) -> Self {
-        Identity { starts: self.starts + 1, ..self.clone() }
+    pub(super) fn raised(&self) -> Self {
+        Identity { count: self.count + 1, ..self.clone() }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, Unreadable> {

@@ -59,31 +59,28 @@ pub(super) fn start(
 
 /// Writes a batch in one transaction, and answers each request only after it is durable.
 fn commit(database: &Database, batch: Vec<Request>, failure: &Failure) -> Result<(), LedgerError> {
-    let mut puts = Vec::new();
-    let mut answers = Vec::new();
+    let (mut puts, mut answers, mut pings) = (Vec::new(), Vec::new(), Vec::new());
     for request in batch {
         match request {
             Request::Put(put, answer) => {
                 puts.push(put);
                 answers.push(answer);
             }
-            // Whoever asks has gone if this cannot be told, here and below.
-            Request::Ping(answer) => drop(answer.send(Ok(()))),
+            Request::Ping(answer) => pings.push(answer),
         }
     }
-    if puts.is_empty() {
-        return Ok(());
-    }
-    match write(database, &puts) {
+    let written = if puts.is_empty() { Ok(Vec::new()) } else { write(database, &puts) };
+    match written.map_err(|error| failure.set(&error)) {
         Ok(outcomes) => {
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| Ok(())));
+            // Whoever asks has gone if this cannot be told, here and below.
+            for (answer, outcome) in answers.into_iter().chain(pings).zip(outcomes) {
                 drop(answer.send(outcome));
             }
             Ok(())
         }
         Err(error) => {
-            let error = failure.set(&error);
-            for answer in answers {
+            for answer in answers.into_iter().chain(pings) {
                 drop(answer.send(Err(error.clone())));
             }
             Err(error)
