@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The period that the pace counts in.
-const SECOND: Duration = Duration::from_secs(1);
+/// The period that the pace counts in: a second, and a little because the way to the game server is not always the
+/// same length.
+const SECOND: Duration = Duration::from_millis(1050);
 
 /// Keeps the number of commands in any one second under a limit. Holds one instant for each command of the last
 /// second.
