@@ -107,8 +107,11 @@ impl Queue {
         awaited
     }
 
-    /// Gives everybody who is away another turn.
+    /// Gives everybody who is away another turn, once all who got one the last time have had it.
     pub(super) fn ask_again(&mut self) {
+        if self.turns.last_key_value().is_some_and(|((told, _), _)| *told) {
+            return;
+        }
         let keys: Vec<String> = self.players.keys().cloned().collect();
         for key in keys {
             self.change(&key, |waiting| waiting.away = false);
@@ -218,6 +221,19 @@ mod tests {
         queue.ask_again();
         queue.push(job(2, "Alex", true), Instant::now());
         assert_eq!(orders(&mut queue), [2, 1]);
+    }
+
+    #[test]
+    fn everybody_is_looked_for_once_before_anybody_is_again() {
+        let mut queue = queue(&[(1, "Steve", true), (2, "Alex", true)]);
+        queue.seen(&listed(""));
+        queue.ask_again();
+        queue.away(&PlayerName::parse("Steve", None).unwrap());
+        queue.ask_again();
+        assert_eq!(queue.next().map(|job| job.place.order), Some(2));
+        queue.away(&PlayerName::parse("Alex", None).unwrap());
+        queue.ask_again();
+        assert_eq!(queue.next().map(|job| job.place.order), Some(1));
     }
 
     #[test]
