@@ -338,11 +338,10 @@ async fn a_late_answer_is_given_only_when_the_event_is_durable() {
     rig.platform.set_outage(Some(hanging));
     let mut deliveries = tokio::task::JoinSet::new();
     for number in 0..50 {
-        let delivery = rig.vote(&format!("e-{number}"), "Steve");
-        let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
-        deliveries.spawn(async move { platform.deliver(&url, &delivery).await.status });
+        deliveries.spawn(rig.delivering(&rig.vote(&format!("e-{number}"), "Steve")));
     }
-    assert_eq!(deliveries.join_all().await, [Some(502); 50]);
+    let answers = deliveries.join_all().await;
+    assert_eq!(answers.iter().map(|answered| answered.status).collect::<Vec<_>>(), [Some(502); 50]);
     rig.kill().await;
     rig.platform.set_outage(None);
     rig.start().await;

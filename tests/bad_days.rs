@@ -132,9 +132,7 @@ async fn killed_after_the_command_ran_and_before_its_reply() {
     let mut rig = Rig::running().await;
     for (id, found, gifts) in [("e-1", "--ran", 1), ("e-2", "--not-run", 3)] {
         rig.game.once("give", Habit::Withheld);
-        let delivery = rig.vote(id, "Steve");
-        let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
-        let answer = tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+        let answer = tokio::spawn(rig.delivering(&rig.vote(id, "Steve")));
         let before = rig.game.record().ran("give").len();
         rig.until(|record| record.ran("give").len() > before).await;
         rig.kill().await;
@@ -195,10 +193,7 @@ async fn killed_with_in_doubt_repeat_and_skip() {
     for step in ["xp add Steve 1 points", "xp add Steve 2 points"] {
         rig.game.once(step, Habit::Withheld);
     }
-    rig.platform.vote("e-1", "Steve", 1);
-    let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
-    let delivery = rig.platform.delivery("server.vote", "e-1");
-    tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+    tokio::spawn(rig.delivering(&rig.vote("e-1", "Steve")));
     rig.until(|record| record.ran("xp add Steve 1 points").len() == 1).await;
     rig.kill().await;
     rig.start().await;
@@ -239,9 +234,7 @@ async fn killed_again_and_again() {
         random.shuffle(&mut open);
         let mut deliveries = tokio::task::JoinSet::new();
         for &number in &open {
-            let delivery = rig.vote(&format!("e-{number}"), &format!("P{number}"));
-            let (platform, url) = (rig.platform.clone(), rig.daemon().url.clone());
-            deliveries.spawn(async move { (number, platform.deliver(&url, &delivery).await) });
+            deliveries.spawn(rig.delivering(&rig.vote(&format!("e-{number}"), &format!("P{number}"))));
         }
         if kill < KILLS {
             let enough = rig.game.record().received + random.usize(1..20);
@@ -304,9 +297,7 @@ fn seed() -> u64 {
 async fn a_shutdown_waits_for_the_command_on_the_wire() {
     let mut rig = Rig::running().await;
     rig.game.once("give", Habit::Late(Duration::from_secs(2)));
-    let (platform, url, delivery) =
-        (rig.platform.clone(), rig.daemon().url.clone(), rig.vote("e-1", "Steve"));
-    let answer = tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+    let answer = tokio::spawn(rig.delivering(&rig.vote("e-1", "Steve")));
     rig.until(|record| record.ran("give").len() == 1).await;
     rig.daemon().signal("TERM");
     let (status, log) = rig.daemon.take().unwrap().ended().await;
@@ -322,9 +313,7 @@ async fn a_shutdown_waits_for_the_command_on_the_wire() {
 async fn a_shutdown_does_not_wait_forever() {
     let mut rig = Rig::running().await;
     rig.game.once("give", Habit::Withheld);
-    let (platform, url, delivery) =
-        (rig.platform.clone(), rig.daemon().url.clone(), rig.vote("e-1", "Steve"));
-    tokio::spawn(async move { platform.deliver(&url, &delivery).await });
+    tokio::spawn(rig.delivering(&rig.vote("e-1", "Steve")));
     rig.until(|record| record.ran("give").len() == 1).await;
     let began = Instant::now();
     let (status, log) = rig.stop().await;

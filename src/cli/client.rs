@@ -17,9 +17,7 @@ use super::Options;
 use crate::config::{self, Sources};
 use crate::daemon::SOCKET;
 
-/// Where the ledger is when systemd runs the daemon.
-const SYSTEM_STATE: &str = "/var/lib/votive";
-/// Where the socket is then.
+/// Where the socket is when systemd runs the daemon.
 const SYSTEM_RUNTIME: &str = "/run/votive";
 
 /// Posts a question and gives the answer, a sentence for the operator.
@@ -52,9 +50,9 @@ fn sockets(options: &Options) -> Vec<PathBuf> {
         state_dir =
             config::load(&Sources::from_process(path, None)).config.ok().map(|config| config.state_dir);
     }
-    let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(SYSTEM_STATE));
+    let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(config::STATE_DIR));
     let mut directories = vec![state_dir];
-    if directories[0].as_path() == Path::new(SYSTEM_STATE) {
+    if directories[0].as_path() == Path::new(config::STATE_DIR) {
         directories.insert(0, PathBuf::from(SYSTEM_RUNTIME));
     }
     directories.iter().map(|directory| directory.join(SOCKET)).collect()

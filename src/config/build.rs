@@ -12,7 +12,8 @@ use super::{
 use crate::http::webhook::HEALTH_PATH;
 
 const API_URL: &str = "https://api.gamemonitoring.net";
-const STATE_DIR: &str = "/var/lib/votive";
+/// Where systemd puts the ledger, and so where it is unless somebody says otherwise.
+pub(crate) const STATE_DIR: &str = "/var/lib/votive";
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
 const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";

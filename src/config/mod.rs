@@ -28,6 +28,7 @@ use crate::domain::reply::ReplyRules;
 use crate::domain::reward::{InDoubtRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 
+pub(crate) use build::STATE_DIR;
 pub use load::{Loaded, Sources, find, load};
 pub use problem::{At, Level, Position, Problem};
 

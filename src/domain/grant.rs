@@ -125,7 +125,7 @@ impl Grant {
         Grant { event, received_at: now, stage: Stage::Received { attempts: 0, elapsed: 0 } }
     }
 
-    /// The grant after `fact`, and what follows from it.
+    /// The grant after `fact`.
     ///
     /// # Errors
     /// [`Illegal`] where the design has no such transition.
@@ -222,14 +222,6 @@ fn planned(vote: Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -
 }
 
 impl Stage {
-    /// The plan, once there is one.
-    pub fn into_plan(self) -> Option<Box<Plan>> {
-        match self {
-            Stage::Planned(plan) => Some(plan),
-            _ => None,
-        }
-    }
-
     fn name(&self) -> &'static str {
         match self {
             Stage::Received { .. } => "received",

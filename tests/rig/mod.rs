@@ -149,7 +149,13 @@ rewards:
     }
 
     pub async fn deliver(&self, delivery: &Delivery) -> Answered {
-        self.platform.deliver(&self.daemon().url, delivery).await
+        self.delivering(delivery).await
+    }
+
+    /// A delivery to be spawned: it does not hold on to the rig.
+    pub fn delivering(&self, delivery: &Delivery) -> impl Future<Output = Answered> + Send + use<> {
+        let (platform, url, delivery) = (self.platform.clone(), self.daemon().url.clone(), delivery.clone());
+        async move { platform.deliver(&url, &delivery).await }
     }
 
     /// A vote of `nickname`, delivered: the status of the answer.
