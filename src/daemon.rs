@@ -11,15 +11,13 @@ use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::dispatch::Dispatch;
-use crate::dispatch::board::Board;
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{Ledger, LedgerError, OpenError};
-use crate::platform::Api;
+use crate::surroundings::Surroundings;
+use crate::tasks::Tasks;
 
 /// The name of the socket that the command line talks to.
 pub const SOCKET: &str = "votive.sock";
@@ -92,20 +90,13 @@ pub async fn run(
     }
     let ledger = opened.ledger;
     let socket = bind_socket(&socket)?;
-    let api = Api::new(&config.gamemonitoring.api_url).map_err(DaemonError::Tls)?;
+    let surroundings = Surroundings::real(&config.gamemonitoring.api_url).map_err(DaemonError::Tls)?;
 
-    let (board, tasks) = (Board::default(), TaskTracker::new());
-    let dispatch = Dispatch::start(&config, &ledger, &board, &shutdown, &tasks);
-    let intake = Arc::new(Intake::new(
-        Arc::clone(&config),
-        ledger.clone(),
-        api,
-        board,
-        dispatch,
-        shutdown.clone(),
-        tasks.clone(),
-    ));
-    intake.resume().await.map_err(DaemonError::Ledger)?;
+    let tasks = Tasks::default();
+    let intake =
+        Intake::start(Arc::clone(&config), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
+            .await
+            .map_err(DaemonError::Ledger)?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}{}", config.webhook.path);
     }
@@ -126,9 +117,10 @@ pub async fn run(
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
     watchdog.abort();
-    tasks.close();
-    if timeout(DRAIN, tasks.wait()).await.is_err() {
+    if timeout(DRAIN, tasks.ended()).await.is_err() {
         tracing::warn!("stopping without waiting any longer; what was on its way will be in doubt");
+        tasks.kill();
+        tasks.ended().await;
     }
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
     ledger.ping().await.map_err(DaemonError::Ledger)?;

@@ -13,6 +13,8 @@
 //! - [`daemon`]: the wiring, start and stop
 //! - [`cli`]: one file per subcommand
 //! - [`sim`]: a simulated platform and game server, for the demo and the tests
+//! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
+//! - [`tasks`]: what runs in the background
 //! - `log`: what the log says about votes and rewards
 //! - [`text`]: text from outside in log lines
 
@@ -28,4 +30,6 @@ mod log;
 pub mod platform;
 pub mod rcon;
 pub mod sim;
+pub mod surroundings;
+pub mod tasks;
 pub mod text;

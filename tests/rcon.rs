@@ -14,7 +14,7 @@ use rig::{DAILY, Rig};
 use serde_json::Value;
 use votive::config::Timeouts;
 use votive::rcon::frame::{COMMAND, Frame, REFUSED_ID, REPLY};
-use votive::rcon::{Broken, ConnectError, Connection, Outcome};
+use votive::rcon::{Broken, ConnectError, Connection, Outcome, Tcp};
 use votive::sim::game::{Game, GameOptions, Habit, Logins, When};
 
 const PASSWORD: &str = "rcon-password";
@@ -26,7 +26,7 @@ fn timeouts() -> Timeouts {
 }
 
 async fn open(game: &Game) -> Result<Connection, ConnectError> {
-    Connection::open(&game.address().to_string(), PASSWORD, timeouts()).await
+    Connection::open(&Tcp, &game.address().to_string(), PASSWORD, timeouts()).await
 }
 
 async fn game() -> (Game, Connection) {

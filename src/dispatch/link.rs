@@ -9,7 +9,7 @@ use crate::config::GameServer;
 use crate::domain::player::PlayerName;
 use crate::domain::presence::{self, Online, Presence};
 use crate::domain::standing::Wait;
-use crate::rcon::{ConnectError, Connection, Outcome};
+use crate::rcon::{ConnectError, Connection, Network, Outcome};
 
 /// The first wait before a server that does not answer is tried again; each later one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -72,11 +72,12 @@ impl Link {
     }
 
     /// Opens the connection if there is none.
-    pub(super) async fn open(&mut self, server: &GameServer) -> Result<(), Lost> {
+    pub(super) async fn open(&mut self, network: &dyn Network, server: &GameServer) -> Result<(), Lost> {
         if self.live.is_some() {
             return Ok(());
         }
-        match Connection::open(&server.rcon, server.password.expose(), server.timeouts).await {
+        let password = server.password.expose();
+        match Connection::open(network, &server.rcon, password, server.timeouts).await {
             Ok(connection) => {
                 let since = Instant::now();
                 self.live =

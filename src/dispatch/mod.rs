@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::domain::event::EventKey;
 use crate::domain::vote::ServerRef;
 use crate::ledger::Ledger;
+use crate::surroundings::Surroundings;
+use crate::tasks::Tasks;
 use board::Board;
 use worker::Worker;
 
@@ -35,15 +36,23 @@ impl Dispatch {
         config: &Arc<Config>,
         ledger: &Ledger,
         board: &Board,
+        surroundings: &Surroundings,
         shutdown: &CancellationToken,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
     ) -> Self {
         let mut inboxes = HashMap::new();
         for server in &config.servers {
             inboxes.entry(server.rcon.clone()).or_insert_with(|| {
                 let (inbox, events) = mpsc::unbounded_channel();
-                let (config, shutdown) = (Arc::clone(config), shutdown.clone());
-                tasks.spawn(Worker::new(config, ledger.clone(), board.clone(), events, shutdown).run());
+                let worker = Worker::new(
+                    Arc::clone(config),
+                    ledger.clone(),
+                    board.clone(),
+                    surroundings.clone(),
+                    events,
+                    shutdown.clone(),
+                );
+                tasks.spawn(worker.run());
                 inbox
             });
         }

@@ -3,7 +3,7 @@
 //! Steps that need nobody online wait for nobody. Those that need the player go in the order of their plans, player
 //! by player; a player who is not there holds up nobody else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
@@ -34,7 +34,7 @@ pub(super) struct Queue {
     /// Jobs that need nobody online.
     anytime: BTreeMap<Place, Job>,
     /// Jobs that need their player online, by the player's key.
-    players: HashMap<String, Waiting>,
+    players: BTreeMap<String, Waiting>,
     /// For each player who is not known to be away: the place of the first job. Who was away already comes after who
     /// was not, so that those who wait hold up nobody.
     turns: BTreeMap<(bool, Place), String>,

@@ -1,12 +1,11 @@
 //! The worker of one game server: takes the step whose turn it is, records the intent, sends it, records the
 //! outcome. All that it knows beyond the ledger can be lost at any moment.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +25,7 @@ use crate::domain::standing::{self, Wait};
 use crate::ledger::{Ledger, LedgerError};
 use crate::log;
 use crate::rcon::Outcome;
+use crate::surroundings::Surroundings;
 
 /// How long an optional step may stay unanswered: it only announces something (contract/rcon.md).
 const OPTIONAL_SILENCE: Duration = Duration::from_secs(1);
@@ -43,6 +43,7 @@ pub(super) struct Worker {
     config: Arc<Config>,
     ledger: Ledger,
     board: Board,
+    surroundings: Surroundings,
     inbox: mpsc::UnboundedReceiver<EventKey>,
     shutdown: CancellationToken,
     queue: Queue,
@@ -53,7 +54,7 @@ pub(super) struct Worker {
     /// When those who are away were last given another turn.
     polled: Option<Instant>,
     /// Events whose standing somebody follows.
-    watched: HashSet<EventKey>,
+    watched: BTreeSet<EventKey>,
 }
 
 impl Worker {
@@ -61,6 +62,7 @@ impl Worker {
         config: Arc<Config>,
         ledger: Ledger,
         board: Board,
+        surroundings: Surroundings,
         inbox: mpsc::UnboundedReceiver<EventKey>,
         shutdown: CancellationToken,
     ) -> Self {
@@ -68,6 +70,7 @@ impl Worker {
             config,
             ledger,
             board,
+            surroundings,
             inbox,
             shutdown,
             queue: Queue::default(),
@@ -75,7 +78,7 @@ impl Worker {
             link: Link::default(),
             listed: None,
             polled: None,
-            watched: HashSet::new(),
+            watched: BTreeSet::new(),
         }
     }
 
@@ -130,6 +133,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = moment => Ok(()),
             () = self.shutdown.cancelled() => Ok(()),
             Some(event) = self.inbox.recv() => self.look_at(&event),
@@ -176,6 +180,7 @@ impl Worker {
         }
         let shutdown = self.shutdown.clone();
         let ready = tokio::select! {
+            biased;
             ready = self.make_ready(server, &job) => ready,
             () = shutdown.cancelled() => return Ok(()),
         };
@@ -188,7 +193,7 @@ impl Worker {
 
     /// Sees to it that the server is there and answers, and the player is there if the step needs one.
     async fn make_ready(&mut self, server: &GameServer, job: &Job) -> Result<bool, Lost> {
-        self.link.open(server).await?;
+        self.link.open(&*self.surroundings.network, server).await?;
         if !job.needs_player && self.link.is_fresh() {
             return Ok(true);
         }
@@ -272,7 +277,7 @@ impl Worker {
         fact: AwardFact,
         more: bool,
     ) -> Result<Grant, LedgerError> {
-        let now = Timestamp::now();
+        let now = self.surroundings.clock.now();
         let decide = |grant: Option<&Grant>| -> Result<Grant, Infallible> {
             let before = grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now));
             let apply = |grant: &Grant, fact: AwardFact| grant.apply(Fact::Award(index, fact), now);
@@ -305,6 +310,7 @@ impl Worker {
             sleep(DRAIN).await;
         };
         tokio::select! {
+            biased;
             outcome = self.link.send(server, &step.command, limit, step.optional) => Some(outcome),
             () = drained => None,
         }

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::{Acknowledge, Config};
 use crate::dispatch::Dispatch;
@@ -26,7 +24,9 @@ use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::ledger::{Ledger, LedgerError};
 use crate::log;
-use crate::platform::{Api, FetchError};
+use crate::platform::FetchError;
+use crate::surroundings::Surroundings;
+use crate::tasks::Tasks;
 
 /// The wait before the API is asked a second time; each later one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -40,45 +40,47 @@ const RETRIES: usize = 16;
 pub struct Intake {
     config: Arc<Config>,
     ledger: Ledger,
-    api: Api,
+    surroundings: Surroundings,
     board: Board,
     dispatch: Dispatch,
     shutdown: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
     /// The place of the last plan among all plans.
     last_order: AtomicU64,
     retries: Semaphore,
 }
 
 impl Intake {
-    /// Puts the parts together. Nothing happens until [`resume`](Self::resume) or an event.
-    pub fn new(
+    /// Starts the workers, and goes on with everything that was open when Votive stopped. What was on the wire then
+    /// is in doubt. Everything ends after `shutdown`, once what is on the wire is recorded.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub async fn start(
         config: Arc<Config>,
         ledger: Ledger,
-        api: Api,
-        board: Board,
-        dispatch: Dispatch,
+        surroundings: Surroundings,
         shutdown: CancellationToken,
-        tasks: TaskTracker,
-    ) -> Self {
-        Intake {
+        tasks: Tasks,
+    ) -> Result<Arc<Self>, LedgerError> {
+        let board = Board::default();
+        let dispatch = Dispatch::start(&config, &ledger, &board, &surroundings, &shutdown, &tasks);
+        let intake = Arc::new(Intake {
             config,
             ledger,
-            api,
+            surroundings,
             board,
             dispatch,
             shutdown,
             tasks,
             last_order: AtomicU64::new(0),
             retries: Semaphore::new(RETRIES),
-        }
+        });
+        intake.resume().await?;
+        Ok(intake)
     }
 
-    /// Goes on with everything that was open when Votive stopped. What was on the wire then is in doubt.
-    ///
-    /// # Errors
-    /// [`LedgerError`] where the ledger fails.
-    pub async fn resume(self: &Arc<Self>) -> Result<(), LedgerError> {
+    async fn resume(self: &Arc<Self>) -> Result<(), LedgerError> {
         let open = self.ledger.open_grants()?;
         let last = open.iter().filter_map(|record| Some(record.grant.plan()?.order)).max();
         self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
@@ -157,7 +159,7 @@ impl Intake {
 
     /// Makes the event durable, if it is not yet. Gives its grant.
     async fn record(&self, event: &EventKey) -> Result<Grant, LedgerError> {
-        let now = Timestamp::now();
+        let now = self.surroundings.clock.now();
         let received = |grant: Option<&Grant>| -> Result<Grant, Infallible> {
             Ok(grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now)))
         };
@@ -214,6 +216,7 @@ impl Intake {
         let mut asked: Option<Instant> = None;
         loop {
             let answer = tokio::select! {
+                biased;
                 answer = self.ask(event, again || asked.is_some()) => answer,
                 () = self.shutdown.cancelled() => return Ok(None),
             };
@@ -241,6 +244,7 @@ impl Intake {
             }
             self.board.publish(event, Standing::ApiDown);
             tokio::select! {
+                biased;
                 () = sleep(wait) => {}
                 () = follower.nudged() => {}
                 () = self.shutdown.cancelled() => return Ok(None),
@@ -251,7 +255,7 @@ impl Intake {
     async fn ask(&self, event: &EventKey, again: bool) -> Result<Vote, FetchError> {
         // The semaphore is never closed, so there is always a permit in the end.
         let _permit = if again { self.retries.acquire().await.ok() } else { None };
-        self.api.vote(event).await
+        self.surroundings.api.vote(event).await
     }
 
     /// The fact that a vote is known, with the rewards of its server as they are today.
@@ -263,7 +267,7 @@ impl Intake {
     /// A place behind all plans so far: the time in microseconds, or one more than the last. So it also comes behind
     /// plans that are refused at the moment, unless the clock went back.
     fn next_order(&self) -> u64 {
-        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
+        let now = u64::try_from(self.surroundings.clock.now().as_microsecond()).unwrap_or(0);
         let next = |last: u64| now.max(last + 1);
         let last = self.last_order.update(Ordering::Relaxed, Ordering::Relaxed, next);
         next(last)
@@ -271,7 +275,7 @@ impl Intake {
 
     /// Makes a fact durable; about an event that the ledger does not know, it is a fact about a new grant.
     async fn apply(&self, event: &EventKey, fact: Fact<'_>) -> Result<Result<Grant, Illegal>, LedgerError> {
-        let now = Timestamp::now();
+        let now = self.surroundings.clock.now();
         let decide = |grant: Option<&Grant>| match grant {
             Some(grant) => grant.apply(fact.clone(), now),
             None => Grant::received(event.clone(), now).apply(fact.clone(), now),

@@ -1,6 +1,6 @@
 //! What the operator asks of the running daemon.
 
-use super::{AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Standing, Timestamp, Vote, log};
+use super::{AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Standing, Vote, log};
 use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
@@ -33,7 +33,7 @@ impl Intake {
     ) -> Result<(EventKey, Standing), LedgerError> {
         let event = EventKey::new(TEST_VOTE, &format!("test-{:016x}", fastrand::u64(..)));
         let server = ServerRef::Name(server.to_owned());
-        let created_at = Some(Timestamp::now());
+        let created_at = Some(self.surroundings.clock.now());
         let vote = Vote { nickname: player.to_owned(), server, user_id: None, created_at };
         let (mut follower, _) = self.board.follow(&event);
         // A grant that was received just now can be planned.

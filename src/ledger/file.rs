@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use redb::{Database, ReadableDatabase};
 
 use super::record::Identity;
-use super::{GRANTS, Ledger, META, OPEN};
+use super::{Ledger, META, create_tables};
 
 const FILE: &str = "ledger.redb";
 const MARKER: &str = "ledger.marker";
@@ -20,7 +20,7 @@ const IDENTITY: &[u8] = b"identity";
 
 /// redb's page cache in bytes. Its default of 1 GiB would be the daemon's whole memory; grants are small, and the
 /// system caches the file as well.
-const CACHE: usize = 1 << 20;
+pub(super) const CACHE: usize = 1 << 20;
 
 /// An open ledger.
 #[derive(Debug)]
@@ -130,14 +130,9 @@ fn create(path: &Path) -> Result<(), OpenError> {
         _ => {}
     }
     let database = open_file(&unfinished)?;
-    let fill = || -> Result<(), redb::Error> {
-        let writing = database.begin_write()?;
-        writing.open_table(GRANTS)?;
-        writing.open_table(OPEN)?;
-        writing.commit()?;
-        write_identity(&database, &Identity::new())
-    };
-    fill().map_err(|error| unusable(path, error))?;
+    create_tables(&database)
+        .and_then(|()| write_identity(&database, &Identity::new()))
+        .map_err(|error| unusable(path, error))?;
     drop(database);
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(at)?;
     fs::rename(&unfinished, path).and_then(|()| sync_directory(path)).map_err(at)

@@ -9,12 +9,13 @@ mod writer;
 
 use std::sync::{Arc, OnceLock};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::event::{EventKey, GRANT_TYPES};
 use crate::domain::grant::Grant;
+use crate::tasks::Tasks;
 
 pub use file::{OpenError, Opened};
 pub use record::{Record, Revision, Unreadable};
@@ -74,11 +75,27 @@ pub enum LedgerError {
 impl Ledger {
     /// Starts the writer of an open database.
     fn start(database: Database) -> std::io::Result<Self> {
-        let database = Arc::new(database);
-        let failure = Failure::default();
+        let (ledger, queue) = Ledger::new(database);
+        writer::start(Arc::clone(&ledger.database), queue, ledger.failure.clone())?;
+        Ok(ledger)
+    }
+
+    /// A ledger on a storage of the caller's, for simulations: it has no marker, and its writer is one of `tasks`
+    /// instead of a thread.
+    ///
+    /// # Errors
+    /// What the storage said.
+    pub fn on(storage: impl StorageBackend, tasks: &Tasks) -> Result<Self, redb::Error> {
+        let database = Database::builder().set_cache_size(file::CACHE).create_with_backend(storage)?;
+        create_tables(&database)?;
+        let (ledger, queue) = Ledger::new(database);
+        tasks.spawn(writer::write_all(Arc::clone(&ledger.database), queue, ledger.failure.clone()));
+        Ok(ledger)
+    }
+
+    fn new(database: Database) -> (Self, mpsc::Receiver<writer::Request>) {
         let (requests, queue) = mpsc::channel(QUEUE);
-        writer::start(Arc::clone(&database), queue, failure.clone())?;
-        Ok(Ledger { database, requests, failure })
+        (Ledger { database: Arc::new(database), requests, failure: Failure::default() }, queue)
     }
 
     /// Waits until the ledger has failed, and gives the first error. From then on every call fails, and a restart is
@@ -193,4 +210,12 @@ impl Ledger {
         self.failure.check()?;
         read(&self.database).map_err(|error| self.failure.set(&error))
     }
+}
+
+fn create_tables(database: &Database) -> Result<(), redb::Error> {
+    let mut writing = database.begin_write()?;
+    writing.set_two_phase_commit(true);
+    writing.open_table(GRANTS)?;
+    writing.open_table(OPEN)?;
+    Ok(writing.commit()?)
 }

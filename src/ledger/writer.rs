@@ -34,27 +34,32 @@ pub(super) struct Put {
     pub(super) open: bool,
 }
 
-/// Starts the thread. It ends with its last client, or with the first error of the storage: after that every write
-/// on this handle would fail, so everybody is told, and `failure` is set.
+/// Starts a thread that does nothing but [`write_all`].
 pub(super) fn start(
     database: Arc<Database>,
-    mut queue: mpsc::Receiver<Request>,
+    queue: mpsc::Receiver<Request>,
     failure: Failure,
 ) -> std::io::Result<()> {
-    std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
-        while let Some(first) = queue.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(next) = queue.try_recv()
-            {
-                batch.push(next);
-            }
-            if commit(&database, batch, &failure).is_err() {
-                break;
-            }
-        }
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let thread = std::thread::Builder::new().name("ledger".to_owned());
+    thread.spawn(move || runtime.block_on(write_all(database, queue, failure)))?;
     Ok(())
+}
+
+/// Does what is asked. Ends with its last client, or with the first error of the storage: after that every write
+/// on this handle would fail, so everybody is told, and `failure` is set.
+pub(super) async fn write_all(database: Arc<Database>, mut queue: mpsc::Receiver<Request>, failure: Failure) {
+    while let Some(first) = queue.recv().await {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(next) = queue.try_recv()
+        {
+            batch.push(next);
+        }
+        if commit(&database, batch, &failure).is_err() {
+            break;
+        }
+    }
 }
 
 /// Writes a batch in one transaction, and answers each request only after it is durable.

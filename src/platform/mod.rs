@@ -1,17 +1,28 @@
 //! The platform's API: one vote (contract/gamemonitoring.md).
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
 use crate::domain::event::EventKey;
 use crate::domain::vote::{self, NotAVote, Vote};
+use crate::surroundings::BoxFuture;
 
 /// The most bytes of an answer; a vote has a few hundred.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// How long an answer may take. The platform is told earlier that we are still at it.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Whoever can be asked for votes. A simulation has its own.
+pub trait VoteApi: Debug + Send + Sync {
+    /// Asks for the vote of an event.
+    ///
+    /// # Errors
+    /// [`FetchError`]; no reward may be issued then.
+    fn vote<'a>(&'a self, event: &'a EventKey) -> BoxFuture<'a, Result<Vote, FetchError>>;
+}
 
 /// A client of the platform's API.
 #[derive(Clone, Debug)]
@@ -56,11 +67,8 @@ impl Api {
         Ok(Api { client, base: base.clone() })
     }
 
-    /// Asks for the vote of an event. The id was checked, so it is one segment of the path.
-    ///
-    /// # Errors
-    /// [`FetchError`]; no reward may be issued then.
-    pub async fn vote(&self, event: &EventKey) -> Result<Vote, FetchError> {
+    async fn ask(&self, event: &EventKey) -> Result<Vote, FetchError> {
+        // The id was checked, so it is one segment of the path.
         let url = format!("{}/votes/{}", self.base.as_str().trim_end_matches('/'), event.event_id);
         let response = self.client.get(url).send().await.map_err(temporary)?;
         match response.status() {
@@ -75,6 +83,12 @@ impl Api {
             NotAVote::Nonsense(_) => FetchError::Temporary(why.to_string()),
             NotAVote::Mismatch(why) => FetchError::Mismatch(why),
         })
+    }
+}
+
+impl VoteApi for Api {
+    fn vote<'a>(&'a self, event: &'a EventKey) -> BoxFuture<'a, Result<Vote, FetchError>> {
+        Box::pin(self.ask(event))
     }
 }
 

@@ -1,15 +1,14 @@
 //! A logged-in connection, and what each way for a command to end proves.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::frame::{BadLength, COMMAND, Frame, LOGIN, REFUSED_ID};
+use super::network::{Network, Stream};
 use crate::config::Timeouts;
 use crate::domain::template::LONGEST_COMMAND;
 
@@ -28,7 +27,7 @@ const LONGEST_REPLY: usize = 256 * 1024;
 /// [`Outcome::Silent`] where silence was to be expected.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: BytesMut,
     last_id: i32,
     answered: Instant,
@@ -86,17 +85,20 @@ pub enum Broken {
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`) and logs in.
+    /// Connects to `address` (`host:port`) by way of `network` and logs in.
     ///
     /// # Errors
     /// [`ConnectError`]; that a server cannot be reached is normal while it restarts.
-    pub async fn open(address: &str, password: &str, timeouts: Timeouts) -> Result<Self, ConnectError> {
-        let stream = timeout(timeouts.connect, TcpStream::connect(address))
+    pub async fn open(
+        network: &dyn Network,
+        address: &str,
+        password: &str,
+        timeouts: Timeouts,
+    ) -> Result<Self, ConnectError> {
+        let stream = timeout(timeouts.connect, network.connect(address))
             .await
             .map_err(|_| ConnectError::TimedOut)?
             .map_err(ConnectError::Unreachable)?;
-        // A command is one small write that shall leave at once.
-        stream.set_nodelay(true).map_err(ConnectError::Unreachable)?;
         let mut connection = Connection {
             stream,
             received: BytesMut::new(),
@@ -131,10 +133,7 @@ impl Connection {
 
     /// Whether the other side has closed the connection, as far as that is known without waiting. What has arrived
     /// belongs to earlier commands and is dropped.
-    ///
-    /// Asks the system itself: the runtime may not have heard of the end yet.
     fn is_closed(&mut self) -> bool {
-        let socket = SockRef::from(&self.stream);
         let mut piece = [0; 4096];
         for _ in 0..MOST_PIECES {
             while let Some(frame) = Frame::decode(&mut self.received).transpose() {
@@ -143,7 +142,7 @@ impl Connection {
                     return true;
                 }
             }
-            match (&*socket).read(&mut piece) {
+            match self.stream.read_now(&mut piece) {
                 Ok(0) => return true,
                 Ok(length) => self.received.extend_from_slice(&piece[..length]),
                 Err(error) => return error.kind() != ErrorKind::WouldBlock,

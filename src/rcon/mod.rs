@@ -2,5 +2,7 @@
 
 mod connection;
 pub mod frame;
+mod network;
 
 pub use connection::{Broken, ConnectError, Connection, Outcome};
+pub use network::{Network, Stream, Tcp};
