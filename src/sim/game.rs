@@ -228,6 +228,11 @@ impl Game {
         admit(&self.shared, ours).then_some(theirs)
     }
 
+    /// Runs a command on the server's own console and gives its reply. It is not in the record.
+    pub fn console_command(&self, command: &str) -> String {
+        commands::run(&mut self.shared.state().world, command)
+    }
+
     /// Stops the server: when this returns, connections and port are closed, and commands that had not run are gone.
     /// Players, inventories and the record stay.
     pub async fn stop(&self) {
