@@ -7,10 +7,14 @@
 //! oracle of the tests: what stands in [`Record::console`] ran, and nothing else did.
 
 mod commands;
+mod data;
+mod execute;
 mod habits;
 mod old;
+mod path;
 mod plugins;
 mod reader;
+mod snbt;
 mod wire;
 mod world;
 
@@ -63,6 +67,10 @@ pub struct Executed {
     pub command: String,
     /// What the command says of itself, whatever was sent.
     pub reply: String,
+    /// What came of it: the commands that ran and succeeded because of it. That is itself; of an `execute`, what stands
+    /// behind `run`, once for each time. Nothing where it failed, also where nobody was told, or where a condition did
+    /// not hold. Without the `/` or `minecraft:` before their names. What works asynchronously is taken to succeed.
+    pub effects: Vec<String>,
     /// Whether the whole reply was handed to the socket. Set before it is, so whoever has read a reply finds it set.
     pub answered: bool,
     /// The connection that it came by; they are counted from 1.
@@ -92,6 +100,20 @@ impl Record {
         let commands = self.console.iter().map(|executed| executed.command.as_str());
         commands.filter(|command| command.starts_with(prefix)).collect()
     }
+
+    /// The commands that took effect and begin with `prefix`, in order, each as [`Executed::effects`] has it: a `give`
+    /// counts the same whether it ran by itself, as `minecraft:give`, or behind an `execute`. `prefix` may begin with
+    /// `minecraft:` too.
+    pub fn took_effect(&self, prefix: &str) -> Vec<&str> {
+        let effects = self.console.iter().flat_map(|executed| &executed.effects).map(String::as_str);
+        effects.filter(|effect| effect.starts_with(plain(prefix))).collect()
+    }
+}
+
+/// A command without what may stand before its name.
+fn plain(command: &str) -> &str {
+    let command = command.strip_prefix('/').unwrap_or(command);
+    command.strip_prefix("minecraft:").unwrap_or(command)
 }
 
 /// A handle on a simulated game server. It lives until it is stopped or its runtime ends, with or without handles.
@@ -292,6 +314,11 @@ impl Game {
         state.world.players.get(&name.to_lowercase()).map_or(0, |player| player.experience)
     }
 
+    /// What a data storage holds, printed as `data get storage` does; `{}` where nothing was ever stored.
+    pub fn storage(&self, id: &str) -> String {
+        self.shared.state().world.stored(id).to_string()
+    }
+
     /// Whether a player may do everything: nobody may, unless a command was smuggled in.
     pub fn is_operator(&self, name: &str) -> bool {
         self.shared.state().world.operators.contains(name)
@@ -333,12 +360,13 @@ impl Game {
         self.shared.state().logins = logins;
     }
 
-    /// From now on, `habit` befalls every command that begins with `prefix`. Habits add up.
+    /// From now on, `habit` befalls every command that begins with `prefix`, and every `execute` whose command behind
+    /// `run` does, with or without `minecraft:`. Habits add up.
     pub fn always(&self, prefix: &str, habit: Habit) {
         self.shared.state().habits.add(prefix, None, habit);
     }
 
-    /// `habit` befalls the next command that begins with `prefix`, and no other.
+    /// `habit` befalls the next command that [`Game::always`] would let it befall, and no other.
     pub fn once(&self, prefix: &str, habit: Habit) {
         self.shared.state().habits.add(prefix, Some(1), habit);
     }
@@ -414,15 +442,15 @@ async fn main_thread(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<Job
         if !job.lag.is_zero() {
             tokio::time::sleep(job.lag).await;
         }
-        let reply = {
+        let (reply, effects) = {
             let mut state = shared.state();
-            let reply = commands::run(&mut state.world, &job.command);
+            let (reply, effects) = commands::run(&mut state.world, &job.command);
             state.said.push_str(&reply);
-            reply
+            (reply, effects)
         };
         let (command, connection) = (job.command, job.connection);
         let place = shared.note(|record| {
-            record.console.push(Executed { command, reply, answered: false, connection });
+            record.console.push(Executed { command, reply, effects, answered: false, connection });
             record.console.len() - 1
         });
         // Whoever sent it may be gone; it has run all the same.
