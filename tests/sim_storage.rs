@@ -1,5 +1,5 @@
-//! Data storage and `execute` in the simulated game server, and what commands come of it: all that receipts are made
-//! of, as `contract/rcon.md` has it.
+//! Data storage and `execute` in the simulated game server, what commands come of it, and a world that goes back in
+//! time: all that receipts are made of, as `contract/rcon.md` has it.
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 
 mod raw;
@@ -328,4 +328,58 @@ async fn a_guarded_command_that_was_cut_off_has_left_its_receipt() {
         raw.bytes_until_closed().await;
         assert_eq!((game.storage(STORAGE), diamonds(&game)), (stored, owned), "{habit:?}");
     }
+}
+
+#[tokio::test]
+async fn storage_survives_a_restart_and_not_a_world_that_goes_back() {
+    let game = game(Style::Modern);
+    let mut raw = Raw::logged_in(&game).await;
+    raw.ask("scoreboard objectives add votes dummy").await;
+    game.join("Old");
+    let before = game.save();
+    game.leave("Old");
+    raw.ask("scoreboard players add Steve votes 1").await;
+    raw.ask("xp add Steve 5").await;
+    raw.ask(&guarded(DIAMOND)).await;
+    game.stop().await;
+    game.start_again().unwrap();
+    let mut raw = Raw::logged_in(&game).await;
+    assert_eq!(raw.ask(&guarded(DIAMOND)).await, "");
+    assert_eq!((game.storage(STORAGE), diamonds(&game)), (only("1b"), 1));
+
+    game.join("New");
+    raw.ask("give New diamond").await;
+    raw.ask("op New").await;
+    game.stop().await;
+    game.go_back_to(&before);
+    assert_eq!((game.storage(STORAGE), diamonds(&game), game.experience("Steve")), ("{}".to_owned(), 0, 0));
+    assert!(game.inventory("New").is_empty() && !game.is_operator("New"));
+    let record = game.record();
+    assert_eq!((record.rewinds, record.console.len()), (vec![7], 7));
+    game.start_again().unwrap();
+    let mut raw = Raw::logged_in(&game).await;
+    // Nobody has left or come because of it.
+    assert_eq!(raw.ask("list").await, "There are 2 of a max of 20 players online: New, Steve");
+    assert_eq!(raw.ask("scoreboard players add Steve votes 1").await, "Added 1 to [votes] for Steve (now 1)");
+    assert_eq!(raw.ask(&guarded(DIAMOND)).await, "Gave 1 [Diamond] to Steve");
+    let record = game.record();
+    assert_eq!(record.took_effect("give Steve"), [DIAMOND, DIAMOND]);
+    let after = record.console[record.rewinds[0]..].iter().flat_map(|executed| &executed.effects);
+    assert_eq!(after.filter(|effect| effect.starts_with("give")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_can_keep_the_storage_and_lose_the_players_and_the_other_way_round() {
+    let game = game(Style::Modern);
+    let mut raw = Raw::logged_in(&game).await;
+    let before = game.save();
+    raw.ask(&guarded(DIAMOND)).await;
+    let after = game.save();
+    game.go_back_to(&before.players_only());
+    assert_eq!((game.storage(STORAGE), diamonds(&game)), (only("1b"), 0));
+    game.go_back_to(&after);
+    assert_eq!((game.storage(STORAGE), diamonds(&game)), (only("1b"), 1));
+    game.go_back_to(&before.storage_only());
+    assert_eq!((game.storage(STORAGE), diamonds(&game)), ("{}".to_owned(), 1));
+    assert_eq!(game.record().rewinds, [1, 1, 1]);
 }

@@ -14,6 +14,7 @@ mod old;
 mod path;
 mod plugins;
 mod reader;
+mod save;
 mod snbt;
 mod wire;
 mod world;
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use habits::{Habit, Logins, When};
+pub use save::Save;
 pub use world::{Looks, Style};
 
 use habits::Habits;
@@ -92,6 +94,9 @@ pub struct Record {
     pub refusals: u64,
     /// Why connections were closed as vanilla closes them: a sentence for each.
     pub violations: Vec<String>,
+    /// How much of `console` there was each time the world went back ([`Game::go_back_to`]). What ran before may have
+    /// left nothing in the world; here it stays.
+    pub rewinds: Vec<usize>,
 }
 
 impl Record {
@@ -279,6 +284,19 @@ impl Game {
             let next = run.stop.child_token();
             std::mem::replace(&mut run.connections, next).cancel();
         }
+    }
+
+    /// What the server would find on its disk if it had saved everything just now.
+    pub fn save(&self) -> Save {
+        Save::of(&self.shared.state().world)
+    }
+
+    /// The world is as it was saved, as after a crash or a restored copy. Who is online does not change (somebody whom
+    /// the save does not know stays with nothing), and neither does the record, which notes the moment. Stop the server
+    /// first: beside a command that runs, the moment is not exact.
+    pub fn go_back_to(&self, save: &Save) {
+        self.shared.state().world.go_back_to(save);
+        self.shared.note(|record| record.rewinds.push(record.console.len()));
     }
 
     /// Where its RCON listens; without a port, where it would with the one that it was given.
