@@ -7,10 +7,15 @@
 //! oracle of the tests: what stands in [`Record::console`] ran, and nothing else did.
 
 mod commands;
+mod data;
+mod execute;
 mod habits;
 mod old;
+mod path;
 mod plugins;
 mod reader;
+mod save;
+mod snbt;
 mod wire;
 mod world;
 
@@ -27,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use habits::{Habit, Logins, When};
+pub use save::Save;
 pub use world::{Looks, Style};
 
 use habits::Habits;
@@ -63,6 +69,10 @@ pub struct Executed {
     pub command: String,
     /// What the command says of itself, whatever was sent.
     pub reply: String,
+    /// What came of it: the commands that ran and succeeded because of it. That is itself; of an `execute`, what stands
+    /// behind `run`, once for each time. Nothing where it failed, also where nobody was told, or where a condition did
+    /// not hold. Without the `/` or `minecraft:` before their names. What works asynchronously is taken to succeed.
+    pub effects: Vec<String>,
     /// Whether the whole reply was handed to the socket. Set before it is, so whoever has read a reply finds it set.
     pub answered: bool,
     /// The connection that it came by; they are counted from 1.
@@ -84,6 +94,9 @@ pub struct Record {
     pub refusals: u64,
     /// Why connections were closed as vanilla closes them: a sentence for each.
     pub violations: Vec<String>,
+    /// How much of `console` there was each time the world went back ([`Game::go_back_to`]). What ran before may have
+    /// left nothing in the world; here it stays.
+    pub rewinds: Vec<usize>,
 }
 
 impl Record {
@@ -92,6 +105,20 @@ impl Record {
         let commands = self.console.iter().map(|executed| executed.command.as_str());
         commands.filter(|command| command.starts_with(prefix)).collect()
     }
+
+    /// The commands that took effect and begin with `prefix`, in order, each as [`Executed::effects`] has it: a `give`
+    /// counts the same whether it ran by itself, as `minecraft:give`, or behind an `execute`. `prefix` may begin with
+    /// `minecraft:` too.
+    pub fn took_effect(&self, prefix: &str) -> Vec<&str> {
+        let effects = self.console.iter().flat_map(|executed| &executed.effects).map(String::as_str);
+        effects.filter(|effect| effect.starts_with(plain(prefix))).collect()
+    }
+}
+
+/// A command without what may stand before its name.
+fn plain(command: &str) -> &str {
+    let command = command.strip_prefix('/').unwrap_or(command);
+    command.strip_prefix("minecraft:").unwrap_or(command)
 }
 
 /// A handle on a simulated game server. It lives until it is stopped or its runtime ends, with or without handles.
@@ -264,6 +291,19 @@ impl Game {
         }
     }
 
+    /// What the server would find on its disk if it had saved everything just now.
+    pub fn save(&self) -> Save {
+        Save::of(&self.shared.state().world)
+    }
+
+    /// The world is as it was saved, as after a crash or a restored copy. Who is online does not change (somebody whom
+    /// the save does not know stays with nothing), and neither does the record, which notes the moment. Stop the server
+    /// first: beside a command that runs, the moment is not exact.
+    pub fn go_back_to(&self, save: &Save) {
+        self.shared.state().world.go_back_to(save);
+        self.shared.note(|record| record.rewinds.push(record.console.len()));
+    }
+
     /// Where its RCON listens; without a port, where it would with the one that it was given.
     pub fn address(&self) -> SocketAddr {
         self.shared.address
@@ -295,6 +335,11 @@ impl Game {
     pub fn experience(&self, name: &str) -> u64 {
         let state = self.shared.state();
         state.world.players.get(&name.to_lowercase()).map_or(0, |player| player.experience)
+    }
+
+    /// What a data storage holds, printed as `data get storage` does; `{}` where nothing was ever stored.
+    pub fn storage(&self, id: &str) -> String {
+        self.shared.state().world.stored(id).to_string()
     }
 
     /// Whether a player may do everything: nobody may, unless a command was smuggled in.
@@ -338,12 +383,13 @@ impl Game {
         self.shared.state().logins = logins;
     }
 
-    /// From now on, `habit` befalls every command that begins with `prefix`. Habits add up.
+    /// From now on, `habit` befalls every command that begins with `prefix`, and every `execute` whose command behind
+    /// `run` does, with or without `minecraft:`. Habits add up.
     pub fn always(&self, prefix: &str, habit: Habit) {
         self.shared.state().habits.add(prefix, None, habit);
     }
 
-    /// `habit` befalls the next command that begins with `prefix`, and no other.
+    /// `habit` befalls the next command that [`Game::always`] would let it befall, and no other.
     pub fn once(&self, prefix: &str, habit: Habit) {
         self.shared.state().habits.add(prefix, Some(1), habit);
     }
@@ -419,15 +465,15 @@ async fn main_thread(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<Job
         if !job.lag.is_zero() {
             tokio::time::sleep(job.lag).await;
         }
-        let reply = {
+        let (reply, effects) = {
             let mut state = shared.state();
-            let reply = commands::run(&mut state.world, &job.command);
+            let (reply, effects) = commands::run(&mut state.world, &job.command);
             state.said.push_str(&reply);
-            reply
+            (reply, effects)
         };
         let (command, connection) = (job.command, job.connection);
         let place = shared.note(|record| {
-            record.console.push(Executed { command, reply, answered: false, connection });
+            record.console.push(Executed { command, reply, effects, answered: false, connection });
             record.console.len() - 1
         });
         // Whoever sent it may be gone; it has run all the same.

@@ -164,6 +164,7 @@ mod tests {
         let console = commands.iter().map(|command| Executed {
             command: (*command).to_owned(),
             reply: String::new(),
+            effects: Vec::new(),
             answered: true,
             connection: 1,
         });

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::plain;
 use crate::rcon::frame::REPLY;
 
 /// One way in which a real server's RCON differs from the orderly one, or breaks.
@@ -81,17 +82,27 @@ impl Habits {
         self.0.clear();
     }
 
-    /// What befalls `command`; every rule that matches is used, and used up where it is counted.
+    /// What befalls `command`; every rule that matches it or the command inside it is used, and used up where it is
+    /// counted.
     pub(super) fn befall(&mut self, command: &str) -> Manner {
         let mut manner = Manner::default();
+        let inner = inner(command);
         for rule in &mut self.0 {
-            if command.starts_with(&rule.prefix) && rule.left != Some(0) {
+            let meant = [Some(command), inner, inner.map(plain)];
+            let matches = meant.into_iter().flatten().any(|meant| meant.starts_with(&rule.prefix));
+            if matches && rule.left != Some(0) {
                 rule.left = rule.left.map(|left| left - 1);
                 manner.take(&rule.habit);
             }
         }
         manner
     }
+}
+
+/// The command that an `execute` is there for: what stands behind its last `run`. `None` for any other command.
+fn inner(command: &str) -> Option<&str> {
+    let (_, run) = plain(command).strip_prefix("execute ")?.split_once(" run ")?;
+    Some(inner(run).unwrap_or(run))
 }
 
 /// All that befalls one command.
@@ -148,6 +159,25 @@ impl Manner {
             Habit::ClosesBeforeRun => self.closes_before_run = true,
             Habit::ClosesAfter(bytes) => self.closes_after = Some(bytes),
             Habit::Expired => self.expired = true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_inside_is_what_runs_behind_the_last_run() {
+        for (command, expected) in [
+            ("give Steve diamond", None),
+            ("say run give Steve diamond", None),
+            ("execute if entity Steve", None),
+            ("execute as Steve run give @s diamond", Some("give @s diamond")),
+            ("/minecraft:execute as Steve run minecraft:give @s diamond", Some("minecraft:give @s diamond")),
+            ("execute if entity Steve run execute as Steve run say I run home", Some("say I run home")),
+        ] {
+            assert_eq!(inner(command), expected, "{command}");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The commands of 1.12: another grammar and other words.
 
-use super::commands::Said;
 use super::reader::Refusal;
 use super::world::{Player, World, effect, item};
+
+/// What a command says when it worked: one message for each line that the game would print.
+type Said = Result<Vec<String>, Refusal>;
 
 const UNKNOWN: &str = "Unknown command. Try /help for a list of commands";
 

@@ -1,8 +1,10 @@
 //! What plug-ins make of a Paper server: LuckPerms, and EssentialsX in place of `give` and `list`.
 
-use super::commands::Said;
 use super::reader::{Reader, Refusal};
 use super::world::{Style, World, item};
+
+/// What a plug-in says.
+type Said = Result<Vec<String>, Refusal>;
 
 const NOT_FOUND: &str = "§cError: §4Player not found.";
 

@@ -67,13 +67,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Steps over the space before the next argument, and gives where it begins.
+    pub(super) fn argument(&mut self) -> Result<usize, Refusal> {
+        match self.at {
+            0 => (),
+            at if self.input[at..].starts_with(' ') => self.at += 1,
+            at => return Err(self.unknown(at)),
+        }
+        Ok(self.at)
+    }
+
     /// The next word and where it begins.
     pub(super) fn word(&mut self) -> Result<(usize, &'a str), Refusal> {
-        let start = match self.at {
-            0 => 0,
-            at if self.input[at..].starts_with(' ') => at + 1,
-            at => return Err(self.unknown(at)),
-        };
+        let start = self.argument()?;
         let length = self.input[start..].find(' ').unwrap_or(self.input.len() - start);
         if length == 0 {
             return Err(self.unknown(start));
@@ -160,5 +166,93 @@ impl<'a> Reader<'a> {
             }
         }
         Err(self.wrong(self.input.len(), "Expected ']'"))
+    }
+
+    /// The command from `start` to its end.
+    pub(super) fn from(&self, start: usize) -> &'a str {
+        &self.input[start..]
+    }
+
+    /// What has been read since `start`.
+    pub(super) fn since(&self, start: usize) -> &'a str {
+        &self.input[start..self.at]
+    }
+
+    /// The next character, which stays unread.
+    pub(super) fn peek(&self) -> Option<char> {
+        self.input[self.at..].chars().next()
+    }
+
+    /// An error at the next character.
+    pub(super) fn wrong_here(&self, text: impl Into<String>) -> Refusal {
+        self.wrong(self.at, text)
+    }
+
+    pub(super) fn expect(&mut self, c: char) -> Result<(), Refusal> {
+        if self.peek() != Some(c) {
+            return Err(self.wrong_here(format!("Expected '{c}'")));
+        }
+        self.at += c.len_utf8();
+        Ok(())
+    }
+
+    pub(super) fn take_while(&mut self, allowed: impl Fn(char) -> bool) -> &'a str {
+        let start = self.at;
+        self.at += self.input[start..].find(|c| !allowed(c)).unwrap_or(self.input.len() - start);
+        self.since(start)
+    }
+
+    pub(super) fn skip_spaces(&mut self) {
+        self.take_while(|c| c == ' ');
+    }
+
+    /// Steps over a comma and the spaces around it, and says whether there was one.
+    pub(super) fn comma(&mut self) -> bool {
+        self.skip_spaces();
+        let comma = self.expect(',').is_ok();
+        self.skip_spaces();
+        comma
+    }
+
+    /// A text in quotes of either kind.
+    pub(super) fn quoted(&mut self) -> Result<String, Refusal> {
+        let mut text = String::new();
+        let mut characters = self.input[self.at..].char_indices();
+        let quote = characters.next().map(|(_, quote)| quote);
+        while let Some((offset, c)) = characters.next() {
+            match c {
+                _ if Some(c) == quote => {
+                    self.at += offset + c.len_utf8();
+                    return Ok(text);
+                }
+                '\\' => match characters.next() {
+                    Some((_, escaped)) if escaped == '\\' || Some(escaped) == quote => text.push(escaped),
+                    Some((_, escaped)) => {
+                        let text = format!("Invalid escape sequence '{escaped}' in quoted string");
+                        return Err(self.wrong(self.at + offset, text));
+                    }
+                    None => break,
+                },
+                _ => text.push(c),
+            }
+        }
+        Err(self.wrong(self.input.len(), "Unclosed quoted string"))
+    }
+
+    /// A storage's name, with the game's own namespace where none is given.
+    pub(super) fn id(&mut self) -> Result<String, Refusal> {
+        let (start, word) = self.word()?;
+        let (space, path) = word.split_once(':').unwrap_or(("minecraft", word));
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+        if !space.chars().all(allowed) || !path.chars().all(|c| allowed(c) || c == '/') {
+            return Err(self.wrong(start, "Invalid ID"));
+        }
+        Ok(format!("{space}:{path}"))
+    }
+
+    /// A number with or without a point.
+    pub(super) fn double(&mut self) -> Result<f64, Refusal> {
+        let (start, word) = self.word()?;
+        word.parse().map_err(|_| self.wrong(start, "Expected double"))
     }
 }

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::path::Path;
+use super::reader::{Refusal, Target};
+use super::snbt::{EMPTY, Value};
+
 /// Which server software the simulated one speaks like. The texts are those of `contract/rcon.md`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
-    /// Vanilla 1.13 and later. No plug-ins, and `minecraft:give` is not a command.
+    /// Vanilla 1.15 and later. No plug-ins, and `minecraft:give` is not a command.
     #[default]
     Modern,
     /// Vanilla 1.12.
@@ -25,6 +29,11 @@ impl Style {
     /// Whether `minecraft:` before a command reaches vanilla's own one.
     pub(super) fn takes_prefix(self) -> bool {
         matches!(self, Style::Paper | Style::Essentials)
+    }
+
+    /// Whether commands can write into data storage.
+    pub(super) fn has_storage(self) -> bool {
+        matches!(self, Style::Modern | Style::Paper | Style::Essentials)
     }
 
     /// How the messages of one command become one reply: vanilla puts them side by side, CraftBukkit ends each with
@@ -83,6 +92,8 @@ pub(super) struct World {
     pub(super) objectives: BTreeMap<String, BTreeMap<String, i64>>,
     pub(super) operators: BTreeSet<String>,
     pub(super) whitelist: BTreeSet<String>,
+    /// What commands have stored, by namespaced id. Each is a compound.
+    pub(super) storage: BTreeMap<String, Value>,
 }
 
 impl World {
@@ -94,6 +105,7 @@ impl World {
             objectives: BTreeMap::new(),
             operators: BTreeSet::new(),
             whitelist: BTreeSet::new(),
+            storage: BTreeMap::new(),
         }
     }
 
@@ -120,6 +132,27 @@ impl World {
     /// Those who are in the game, in the order of their names.
     pub(super) fn online(&self) -> impl Iterator<Item = &Player> {
         self.players.values().filter(|player| player.online)
+    }
+
+    /// The keys of those whom `target` means and who are online. `executor` is the key of `@s`.
+    pub(super) fn whom(&self, target: &Target, executor: Option<&str>) -> Vec<String> {
+        let mut online = self.online().map(|player| player.name.to_lowercase());
+        match target {
+            Target::All => online.collect(),
+            Target::One => online.next().into_iter().collect(),
+            Target::Name(name) => online.filter(|key| *key == name.to_lowercase()).collect(),
+            Target::Executor => online.filter(|key| Some(key.as_str()) == executor).collect(),
+        }
+    }
+
+    /// What the storage of that name holds.
+    pub(super) fn stored(&self, id: &str) -> &Value {
+        self.storage.get(id).unwrap_or(&EMPTY)
+    }
+
+    /// Stores a value, and gives whether that changed anything.
+    pub(super) fn store(&mut self, id: &str, path: &Path, value: Value) -> Result<bool, Refusal> {
+        path.set(self.storage.entry(id.to_owned()).or_insert_with(|| EMPTY.clone()), value)
     }
 
     /// What `list` says.
