@@ -87,6 +87,9 @@ pub(crate) fn award_stands(event: &EventKey, plan: &Plan, award: &Award, server:
     let (player, reward) = (&plan.player, &award.reward);
     match &award.state {
         AwardState::Done => tracing::info!(%event, %player, %server, %reward, "granted"),
+        AwardState::InDoubt { reason, .. } if award.awaits_receipt() => {
+            tracing::info!(%event, %player, %server, %reward, "may have run: {reason}. Its receipt will tell");
+        }
         AwardState::InDoubt { reason, .. } => in_doubt(event, plan, server, award, reason),
         AwardState::Refused { reason, reply } => {
             let reply = reply.as_deref().unwrap_or_default();
@@ -100,8 +103,8 @@ pub(crate) fn award_stands(event: &EventKey, plan: &Plan, award: &Award, server:
 pub(crate) fn doubts(grant: &Grant, config: &Config) {
     let Some(plan) = grant.plan() else { return };
     for award in &plan.awards {
-        if let AwardState::InDoubt { reason, .. } = &award.state {
-            in_doubt(&grant.event, plan, server_name(plan, config), award, reason);
+        if matches!(award.state, AwardState::InDoubt { .. }) {
+            award_stands(&grant.event, plan, award, server_name(plan, config));
         }
     }
 }
@@ -111,6 +114,18 @@ fn in_doubt(event: &EventKey, plan: &Plan, server: &str, award: &Award, reason: 
     tracing::error!(
         %event, player = %plan.player, %server, reward = %award.reward, command = %Outside(command),
         "in doubt: {reason}. Look in the game whether the command ran, then: votive resolve {event} --ran, or --not-run"
+    );
+}
+
+/// The world has lost the receipt of a step that it had acknowledged.
+pub(crate) fn forgotten(grant: &Grant, award: usize, serial: u32, server: &GameServer) {
+    let award = grant.plan().and_then(|plan| Some((plan, plan.awards.get(award)?)));
+    let Some((plan, award)) = award else { return };
+    let command = award.steps.iter().find(|step| step.serial == serial).map_or("", |step| &step.command);
+    tracing::error!(
+        event = %grant.event, player = %plan.player, server = %server.name, reward = %award.reward,
+        command = %Outside(command),
+        "the world has forgotten this: it was acknowledged, and the world went back to a time before it. It is not given again by itself; look in the game what the player has, and run the command by hand if it is gone"
     );
 }
 

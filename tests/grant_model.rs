@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use votive::domain::award::{AwardFact, AwardState, Finish, MOST_OFFLINE_REPLIES, MOST_REPEATS};
+use votive::domain::award::{
+    AwardFact, AwardState, Finish, MOST_OFFLINE_REPLIES, MOST_REPEATS, MOST_SILENT_FAILURES,
+};
 use votive::domain::event::EventKey;
 use votive::domain::grant::{Action, Fact, Grant, Stage};
-use votive::domain::reward::{Command, InDoubtRule, Reward, Target};
+use votive::domain::receipt::Reading;
+use votive::domain::reward::{Command, InDoubtRule, ReceiptRule, Reward, Target};
 use votive::domain::standing::{self, Standing, Wait};
 use votive::domain::template::Template;
 use votive::domain::vote::{ServerRef, Vote};
@@ -19,6 +22,10 @@ struct Shape {
     needs_player: bool,
     optional: bool,
     in_doubt: InDoubtRule,
+    /// Whether it can leave a receipt.
+    receipt: bool,
+    /// Whether its success always says something.
+    told: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -28,18 +35,33 @@ struct Model {
     needs_player: Vec<bool>,
     repeats: u8,
     offline: u8,
+    silent: u8,
+    /// Whether the next step was announced when it was last sent, and its receipt can be read.
+    announced: bool,
+    /// Whether the game takes the next step only without a guard.
+    plain: bool,
 }
 
 impl Model {
     fn new(shapes: &[Shape]) -> Model {
         let needs_player = shapes.iter().map(|shape| shape.needs_player).collect();
-        Model { finished: 0, state: "planned", needs_player, repeats: 0, offline: 0 }
+        Model {
+            finished: 0,
+            state: "planned",
+            needs_player,
+            repeats: 0,
+            offline: 0,
+            silent: 0,
+            announced: false,
+            plain: false,
+        }
     }
 
     fn next(mut self) -> Model {
         self.finished += 1;
         self.state = if self.finished == self.needs_player.len() { "done" } else { "planned" };
-        (self.repeats, self.offline) = (0, 0);
+        (self.repeats, self.offline, self.silent) = (0, 0, 0);
+        (self.announced, self.plain) = (false, false);
         self
     }
 
@@ -49,11 +71,44 @@ impl Model {
     }
 
     /// The model after a fact; `None` where the fact is illegal.
-    fn after(mut self, fact: &AwardFact, shapes: &[Shape]) -> Option<Model> {
+    fn after(mut self, fact: &AwardFact, shapes: &[Shape], rule: ReceiptRule) -> Option<Model> {
         let shape = *shapes.get(self.finished)?;
+        let may_be_plain = !self.plain && shape.leaves_receipt() && rule == ReceiptRule::Auto;
         let needs_player = self.needs_player[self.finished];
         Some(match (self.state, fact) {
-            ("planned", AwardFact::Intent) => self.to("sending"),
+            ("planned", AwardFact::Intent { announced }) => {
+                self.announced = *announced;
+                self.to("sending")
+            }
+            ("sending", AwardFact::NotGuardable | AwardFact::FailedSilently) if !self.announced => {
+                return None;
+            }
+            ("sending", AwardFact::NotGuardable) if may_be_plain => {
+                self.plain = true;
+                self.to("planned")
+            }
+            ("sending", AwardFact::NotGuardable) => self.to("refused"),
+            ("sending", AwardFact::FailedSilently) => {
+                self.silent += 1;
+                if may_be_plain && !shape.told {
+                    self.plain = true;
+                    self.to("planned")
+                } else if self.silent < MOST_SILENT_FAILURES {
+                    let index = self.finished;
+                    self.needs_player[index] = true;
+                    self.to("planned")
+                } else {
+                    self.to("refused")
+                }
+            }
+            ("planned", AwardFact::Rejected { .. }) => self.to("refused"),
+            ("in doubt", AwardFact::Read(_)) if !self.announced => return None,
+            ("in doubt", AwardFact::Read(Reading::Ran)) => self.next(),
+            ("in doubt", AwardFact::Read(Reading::NotRun)) => self.to("planned"),
+            ("in doubt", AwardFact::Read(Reading::Missing | Reading::Unreadable)) => {
+                self.announced = false;
+                self.to("in doubt")
+            }
             ("sending", AwardFact::NotSent) => self.to("planned"),
             ("sending", AwardFact::Ran { .. }) => self.next(),
             ("sending", AwardFact::Rejected { .. }) if shape.optional => self.next(),
@@ -89,6 +144,12 @@ impl Model {
     }
 }
 
+impl Shape {
+    fn leaves_receipt(self) -> bool {
+        self.receipt && !self.optional && self.in_doubt != InDoubtRule::Skip
+    }
+}
+
 fn state(grant: &Grant) -> &'static str {
     match &grant.plan().unwrap().awards[0].state {
         AwardState::Planned => "planned",
@@ -110,12 +171,17 @@ fn reward(name: &str, commands: &[(&str, Shape)]) -> Arc<Reward> {
         require_online: shape.needs_player,
         optional: shape.optional,
         in_doubt: Some(shape.in_doubt),
+        receipt: Some(shape.receipt),
     };
     Arc::new(Reward { name: name.to_owned(), commands: commands.iter().map(command).collect() })
 }
 
 fn target(rewards: &[Arc<Reward>]) -> Option<Target<'_>> {
-    Some(Target { name: "survival", in_doubt: InDoubtRule::Hold, rewards, bedrock_prefix: None })
+    target_with(rewards, ReceiptRule::Auto)
+}
+
+fn target_with(rewards: &[Arc<Reward>], receipts: ReceiptRule) -> Option<Target<'_>> {
+    Some(Target { name: "survival", in_doubt: InDoubtRule::Hold, receipts, rewards, bedrock_prefix: None })
 }
 
 fn vote(nickname: &str) -> Vote {
@@ -134,7 +200,9 @@ fn planned(rewards: &[Arc<Reward>]) -> Grant {
     apply(&received(), Fact::Fetched { vote: vote("Steve"), target: target(rewards), order: 0 })
 }
 
-const PLAIN: Shape = Shape { needs_player: true, optional: false, in_doubt: InDoubtRule::Hold };
+const PLAIN: Shape =
+    Shape { needs_player: true, optional: false, in_doubt: InDoubtRule::Hold, receipt: false, told: false };
+const INTENT: AwardFact = AwardFact::Intent { announced: false };
 const ANYTIME: Shape = Shape { needs_player: false, ..PLAIN };
 
 fn ran() -> AwardFact {
@@ -152,7 +220,11 @@ fn facts(grant: &Grant, award: usize, facts: &[AwardFact]) -> Grant {
 fn any_fact() -> impl Strategy<Value = AwardFact> {
     prop_oneof![
         // Twice as likely, or few histories would come far.
-        4 => Just(AwardFact::Intent),
+        4 => any::<bool>().prop_map(|announced| AwardFact::Intent { announced }),
+        1 => Just(AwardFact::NotGuardable),
+        1 => Just(AwardFact::FailedSilently),
+        2 => prop::sample::select(vec![Reading::Ran, Reading::NotRun, Reading::Missing, Reading::Unreadable])
+            .prop_map(AwardFact::Read),
         1 => Just(AwardFact::NotSent),
         1 => Just(AwardFact::Offline),
         2 => Just(ran()),
@@ -165,9 +237,14 @@ fn any_fact() -> impl Strategy<Value = AwardFact> {
 
 fn any_shapes() -> impl Strategy<Value = Vec<Shape>> {
     let rule = prop_oneof![Just(InDoubtRule::Hold), Just(InDoubtRule::Repeat), Just(InDoubtRule::Skip)];
-    let shape = (any::<bool>(), any::<bool>(), rule);
-    let shape =
-        shape.prop_map(|(needs_player, optional, in_doubt)| Shape { needs_player, optional, in_doubt });
+    let shape = (any::<bool>(), any::<bool>(), rule, any::<bool>(), any::<bool>());
+    let shape = shape.prop_map(|(needs_player, optional, in_doubt, receipt, told)| Shape {
+        needs_player,
+        optional,
+        in_doubt,
+        receipt,
+        told,
+    });
     prop::collection::vec(shape, 1..5).prop_map(|mut shapes| {
         shapes.sort_by_key(|shape| shape.needs_player);
         shapes
@@ -176,17 +253,25 @@ fn any_shapes() -> impl Strategy<Value = Vec<Shape>> {
 
 proptest! {
     #[test]
-    fn an_award_does_what_the_model_does(shapes in any_shapes(), history in prop::collection::vec(any_fact(), 0..60)) {
-        let commands: Vec<(&str, Shape)> = shapes.iter().map(|&shape| ("say {player}", shape)).collect();
+    fn an_award_does_what_the_model_does(
+        shapes in any_shapes(),
+        always in any::<bool>(),
+        history in prop::collection::vec(any_fact(), 0..60),
+    ) {
+        let command = |&shape: &Shape| (if shape.told { "give {player} x" } else { "say {player}" }, shape);
+        let commands: Vec<(&str, Shape)> = shapes.iter().map(command).collect();
         let rewards = [reward("daily", &commands)];
-        let (mut grant, mut model) = (planned(&rewards), Model::new(&shapes));
+        let rule = if always { ReceiptRule::Always } else { ReceiptRule::Auto };
+        let fetched = Fact::Fetched { vote: vote("Steve"), target: target_with(&rewards, rule), order: 0 };
+        let (mut grant, mut model) = (apply(&received(), fetched), Model::new(&shapes));
         for fact in history {
             let before = grant.clone();
-            match (grant.apply(Fact::Award(0, fact.clone()), Timestamp::UNIX_EPOCH), model.clone().after(&fact, &shapes)) {
+            match (grant.apply(Fact::Award(0, fact.clone()), Timestamp::UNIX_EPOCH), model.clone().after(&fact, &shapes, rule)) {
                 (Ok(after), Some(expected)) => {
                     let action = match expected.state {
                         "planned" => vec![Action::Queue(0)],
                         "sending" => vec![Action::Send(0)],
+                        "in doubt" if expected.announced => vec![Action::Read(0)],
                         _ => vec![],
                     };
                     prop_assert_eq!(after.actions(), action);
@@ -230,9 +315,9 @@ fn the_steps_that_need_nobody_come_first_and_serials_are_unique() {
 #[test]
 fn awards_of_one_grant_are_independent() {
     let rewards = [reward("a", &[("x", ANYTIME)]), reward("b", &[("y", ANYTIME)])];
-    let grant = facts(&planned(&rewards), 0, &[AwardFact::Intent, rejected()]);
+    let grant = facts(&planned(&rewards), 0, &[INTENT, rejected()]);
     assert!(grant.is_open());
-    let grant = facts(&grant, 1, &[AwardFact::Intent, ran()]);
+    let grant = facts(&grant, 1, &[INTENT, ran()]);
     assert!(!grant.is_open());
     let stands = standing::of(&grant, "survival", |_, _| Wait::Turn);
     assert_eq!(stands, Standing::Refused("no".to_owned()));
@@ -278,7 +363,7 @@ fn a_404_is_final_after_two_minutes_until_somebody_asks_again() {
 #[test]
 fn a_redelivery_renders_what_is_refused_anew_and_keeps_what_is_finished() {
     let old = [reward("a", &[("say 1", ANYTIME), ("typo", ANYTIME)])];
-    let refused = facts(&planned(&old), 0, &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()]);
+    let refused = facts(&planned(&old), 0, &[INTENT, ran(), INTENT, rejected()]);
     let fixed = [reward("a", &[("say 1", ANYTIME), ("fixed", ANYTIME), ("more", ANYTIME)])];
     let grant = apply(&refused, Fact::Redelivered { target: target(&fixed), order: 9 });
     let award = &grant.plan().unwrap().awards[0];
@@ -298,7 +383,7 @@ fn a_redelivery_renders_what_is_refused_anew_and_keeps_what_is_finished() {
 #[test]
 fn a_redelivery_does_not_touch_what_has_run_if_the_file_says_otherwise_now() {
     let old = [reward("a", &[("say 1", ANYTIME), ("typo", ANYTIME)])];
-    let refused = facts(&planned(&old), 0, &[AwardFact::Intent, ran(), AwardFact::Intent, rejected()]);
+    let refused = facts(&planned(&old), 0, &[INTENT, ran(), INTENT, rejected()]);
     let changed = [reward("a", &[("say 2", ANYTIME), ("fixed", ANYTIME)])];
     let shorter = [reward("a", &[])];
     let other = [reward("b", &[("say 1", ANYTIME)])];
@@ -316,13 +401,8 @@ fn a_redelivery_does_not_touch_what_has_run_if_the_file_says_otherwise_now() {
 fn a_redelivery_changes_nothing_in_any_other_state() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
     let doubt = AwardFact::NoOutcome { reason: "?".to_owned() };
-    let histories: [&[AwardFact]; 5] = [
-        &[],
-        &[AwardFact::Intent],
-        &[AwardFact::Intent, doubt],
-        &[AwardFact::Intent, ran()],
-        &[AwardFact::Cancelled],
-    ];
+    let histories: [&[AwardFact]; 5] =
+        [&[], &[INTENT], &[INTENT, doubt], &[INTENT, ran()], &[AwardFact::Cancelled]];
     for history in histories {
         let grant = facts(&planned(&rewards), 0, history);
         let again = Fact::Redelivered { target: target(&rewards), order: 9 };
@@ -364,9 +444,9 @@ fn the_answer_speaks_of_what_most_needs_attention() {
         standing::of(grant, "survival", |award, _| if award.reward == "b" { wait } else { Wait::Turn })
     };
     assert_eq!(of(&grant, Wait::Player), Standing::Working);
-    let grant = facts(&grant, 0, &[AwardFact::Intent, ran()]);
+    let grant = facts(&grant, 0, &[INTENT, ran()]);
     assert_eq!(of(&grant, Wait::Player), Standing::AwaitsPlayer);
     assert_eq!(of(&grant, Wait::Server), Standing::ServerDown("survival".to_owned()));
-    let doubt = facts(&grant, 1, &[AwardFact::Intent, AwardFact::NoOutcome { reason: "?".to_owned() }]);
+    let doubt = facts(&grant, 1, &[INTENT, AwardFact::NoOutcome { reason: "?".to_owned() }]);
     assert_eq!(of(&doubt, Wait::Turn), Standing::InDoubt("survival".to_owned()));
 }

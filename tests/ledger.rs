@@ -44,7 +44,7 @@ async fn what_was_stored_is_there_after_a_restart() {
     assert_eq!(opened.ledger.find("e-2").unwrap().unwrap().grant, refused(2));
     assert_eq!(opened.ledger.find("e-3").unwrap(), None);
     let open: Vec<Grant> =
-        opened.ledger.open_grants().unwrap().into_iter().map(|record| record.grant).collect();
+        opened.ledger.attended_grants().unwrap().into_iter().map(|record| record.grant).collect();
     assert_eq!(open, [grant(1)], "what is refused is not open");
 }
 
@@ -87,7 +87,7 @@ async fn of_two_writers_who_read_the_same_revision_one_wins() {
     let revision = ledger.get(&event(1)).unwrap().unwrap().revision;
     ledger.put(&refused(1), revision).await.unwrap();
     assert!(matches!(ledger.put(&grant(1), revision).await, Err(LedgerError::Conflict)));
-    assert_eq!(ledger.open_grants().unwrap(), []);
+    assert_eq!(ledger.attended_grants().unwrap(), []);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn many_records_at_once_are_all_stored() {
     }
     assert_eq!(writers.join_all().await.len(), 500);
     drop(ledger);
-    assert_eq!(reopen(directory.path()).ledger.open_grants().unwrap().len(), 500);
+    assert_eq!(reopen(directory.path()).ledger.attended_grants().unwrap().len(), 500);
 }
 
 /// A state directory whose daemon has been started twice and has one grant.
@@ -175,7 +175,7 @@ async fn another_ledger_or_an_older_copy_is_refused() {
     says(&error, "not the ledger that was used here last");
 
     fs::write(ledger(&directory), newest).unwrap();
-    assert_eq!(reopen(directory.path()).ledger.open_grants().unwrap().len(), 1);
+    assert_eq!(reopen(directory.path()).ledger.attended_grants().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_copy_from_before_a_clean_stop_is_refused() {
     fs::write(&path, copy).unwrap();
     assert!(matches!(refusal(directory.path()), OpenError::Older(_)));
     fs::write(&path, newest).unwrap();
-    assert_eq!(reopen(directory.path()).ledger.open_grants().unwrap().len(), 2);
+    assert_eq!(reopen(directory.path()).ledger.attended_grants().unwrap().len(), 2);
 }
 
 #[tokio::test]

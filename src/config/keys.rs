@@ -14,7 +14,7 @@ pub(super) enum Override {
 use Override::{Text, Yaml};
 
 /// Every key; `*` stands for a name of the owner's, or for a place in a list.
-pub(super) const KEYS: [(&str, Override); 32] = [
+pub(super) const KEYS: [(&str, Override); 35] = [
     ("state_dir", Text),
     ("gamemonitoring.api_url", Text),
     ("gamemonitoring.signing_token", Text),
@@ -31,6 +31,8 @@ pub(super) const KEYS: [(&str, Override); 32] = [
     ("servers.*.password_file", Text),
     ("servers.*.rewards", Yaml),
     ("servers.*.in_doubt", Text),
+    ("servers.*.receipts", Text),
+    ("servers.*.receipts_keep", Text),
     ("servers.*.pace", Text),
     ("servers.*.replies", Yaml),
     ("servers.*.replies.success", Yaml),
@@ -47,6 +49,7 @@ pub(super) const KEYS: [(&str, Override); 32] = [
     ("rewards.*.commands.*.require_online", Override::None),
     ("rewards.*.commands.*.optional", Override::None),
     ("rewards.*.commands.*.in_doubt", Override::None),
+    ("rewards.*.commands.*.receipt", Override::None),
 ];
 
 /// The keys right under a section (`""`, `webhook`, `servers.*`), each once.
@@ -98,7 +101,10 @@ mod tests {
     fn sections() {
         assert_eq!(under(""), ["state_dir", "gamemonitoring", "webhook", "players", "servers", "rewards"]);
         assert_eq!(under("servers.*.replies"), ["success", "offline", "failure", "list"]);
-        assert_eq!(under("rewards.*.commands.*"), ["run", "require_online", "optional", "in_doubt"]);
+        assert_eq!(
+            under("rewards.*.commands.*"),
+            ["run", "require_online", "optional", "in_doubt", "receipt"]
+        );
         assert_eq!(section_of("listen"), Some("webhook"));
         assert_eq!(section_of("nothing"), None);
     }

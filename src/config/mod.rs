@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::reply::ReplyRules;
-use crate::domain::reward::{InDoubtRule, Reward, Target};
+use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 
 pub(crate) use build::STATE_DIR;
@@ -105,6 +105,10 @@ pub struct GameServer {
     pub rewards: Vec<Arc<Reward>>,
     /// What its commands do in doubt unless they say otherwise.
     pub in_doubt: InDoubtRule,
+    /// Whether its commands leave receipts in it.
+    pub receipts: ReceiptRule,
+    /// How long a receipt stays there once its grant is final.
+    pub receipts_keep: Duration,
     /// The owner's reading of its replies.
     pub replies: ReplyRules,
     /// The most commands per second that it is sent.
@@ -148,6 +152,7 @@ impl Config {
         Target {
             name: &server.name,
             in_doubt: server.in_doubt,
+            receipts: server.receipts,
             rewards: &server.rewards,
             bedrock_prefix: self.players.bedrock_prefix,
         }

@@ -102,6 +102,7 @@ fn command(problems: &mut Problems, node: &Node) -> Option<Command> {
             let require_online = problems.boolean(section.get("require_online"), true);
             let optional = problems.boolean(section.get("optional"), false);
             let in_doubt = problems.choice(section.get("in_doubt"), &IN_DOUBT);
+            let receipt = section.get("receipt").map(|node| problems.boolean(Some(node), true));
             let Some(run) = section.get("run") else {
                 problems.error(
                     node.place(),
@@ -110,11 +111,11 @@ fn command(problems: &mut Problems, node: &Node) -> Option<Command> {
                 );
                 return None;
             };
-            Some(Command { run: template(problems, run)?, require_online, optional, in_doubt })
+            Some(Command { run: template(problems, run)?, require_online, optional, in_doubt, receipt })
         }
         _ => {
             let run = template(problems, node)?;
-            Some(Command { run, require_online: true, optional: false, in_doubt: None })
+            Some(Command { run, require_online: true, optional: false, in_doubt: None, receipt: None })
         }
     }
 }

@@ -12,10 +12,15 @@ use super::rewards::{self, IN_DOUBT};
 use super::yaml::{Entry, Node, Value};
 use super::{GameServer, Secret, Sources, Timeouts, address, secrets, units};
 use crate::domain::reply::ReplyRules;
-use crate::domain::reward::Reward;
+use crate::domain::reward::{ReceiptRule, Reward};
 
 /// Commands per second unless the owner says otherwise: far below what a console shows strain at.
 const PACE: u32 = 20;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The values of `receipts`.
+const RECEIPTS: [(&str, ReceiptRule); 3] =
+    [("auto", ReceiptRule::Auto), ("always", ReceiptRule::Always), ("never", ReceiptRule::Never)];
 
 /// Reads every game server; those with errors are left out.
 pub(super) fn read(
@@ -50,6 +55,8 @@ pub(super) fn read(
         let given = given.unwrap_or_default();
         used.extend(given.iter().map(|reward| reward.name.clone()));
         let in_doubt = problems.choice(section.get("in_doubt"), &IN_DOUBT).unwrap_or_default();
+        let receipts = problems.choice(section.get("receipts"), &RECEIPTS).unwrap_or_default();
+        let receipts_keep = problems.duration(section.get("receipts_keep"), HOUR..=365 * DAY, 7 * DAY);
         let replies = replies(problems, section.get("replies"));
         let pace = |text: &str| units::per_second(text).filter(|pace| (1..=1000).contains(pace));
         let form = "a number of commands per second, from 1/s to 1000/s";
@@ -77,6 +84,8 @@ pub(super) fn read(
             password_source,
             rewards,
             in_doubt,
+            receipts,
+            receipts_keep,
             replies,
             pace,
             timeouts,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::config::GameServer;
 use crate::domain::player::PlayerName;
 use crate::domain::presence::{self, Online, Presence};
+use crate::domain::receipt::{self, Key, Reading};
 use crate::domain::standing::Wait;
 use crate::rcon::{ConnectError, Connection, Network, Outcome};
 
@@ -54,6 +55,10 @@ struct Live {
     answered: bool,
     /// Until when there is no point in asking for single players.
     unreadable_until: Option<Instant>,
+    /// Whether the game keeps receipts, once it is known.
+    keeps_receipts: Option<bool>,
+    /// Whether the world was asked for the receipts that it has acknowledged.
+    looked_back: bool,
 }
 
 /// The connection is gone, and what was asked was not answered.
@@ -80,8 +85,15 @@ impl Link {
         match Connection::open(network, &server.rcon, password, server.timeouts).await {
             Ok(connection) => {
                 let since = Instant::now();
-                self.live =
-                    Some(Live { connection, since, list: None, answered: false, unreadable_until: None });
+                self.live = Some(Live {
+                    connection,
+                    since,
+                    list: None,
+                    answered: false,
+                    unreadable_until: None,
+                    keeps_receipts: None,
+                    looked_back: false,
+                });
                 self.retry_at = None;
                 Ok(())
             }
@@ -221,7 +233,65 @@ impl Link {
         Ok(false)
     }
 
-    /// A question that changes nothing in the game; `None` for silence where that is normal.
+    /// Whether the game takes `minecraft:` before its own commands, past plug-ins.
+    pub(super) fn takes_prefix(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.list == Some(PAPERS_LIST))
+    }
+
+    /// Whether the game is known to keep no receipts.
+    pub(super) fn keeps_no_receipts(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.keeps_receipts == Some(false))
+    }
+
+    /// Announces a step to the game. `false` where it keeps no receipts, as far as this connection is concerned.
+    pub(super) async fn announce(&mut self, server: &GameServer, key: &Key) -> Result<bool, Lost> {
+        let known = self.live.as_ref().ok_or(Lost)?.keeps_receipts;
+        let keeps = match known {
+            Some(keeps) => keeps,
+            None => {
+                let limit = PROBE.min(server.timeouts.command);
+                let reply = self.ask(server, &key.ask(), limit, true).await?.unwrap_or_default();
+                receipt::read(&reply) != Reading::Unreadable
+            }
+        };
+        let announced = keeps && {
+            let limit = server.timeouts.command;
+            let reply = self.ask(server, &key.announce(), limit, false).await?.unwrap_or_default();
+            // It says nothing about a mark that is there already.
+            receipt::is_announced(&reply)
+                || matches!(self.read_receipt(server, key).await?, Reading::Ran | Reading::NotRun)
+        };
+        if known.is_none() && !announced {
+            tracing::info!(server = %server.name, "the game keeps no receipts: what breaks off will be in doubt");
+        }
+        self.live.as_mut().ok_or(Lost)?.keeps_receipts = Some(announced);
+        Ok(announced)
+    }
+
+    /// Reads a receipt.
+    pub(super) async fn read_receipt(&mut self, server: &GameServer, key: &Key) -> Result<Reading, Lost> {
+        let reply = self.ask(server, &key.ask(), server.timeouts.command, false).await?;
+        Ok(receipt::read(&reply.unwrap_or_default()))
+    }
+
+    /// Takes a receipt out of the game, if it is there.
+    pub(super) async fn remove_receipt(&mut self, server: &GameServer, key: &Key) -> Result<(), Lost> {
+        self.ask(server, &key.remove(), server.timeouts.command, false).await.map(drop)
+    }
+
+    /// Whether the world is still to be asked, on this connection, for what it has acknowledged on earlier ones.
+    pub(super) fn has_to_look_back(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| !live.looked_back)
+    }
+
+    /// Notes that it was asked.
+    pub(super) fn looked_back(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.looked_back = true;
+        }
+    }
+
+    /// A question to the game, or a note in its storage, that nobody in it sees; `None` for silence where that is normal.
     async fn ask(
         &mut self,
         server: &GameServer,

@@ -5,6 +5,7 @@ mod link;
 pub(crate) mod outcome;
 mod pace;
 mod queue;
+mod receipts;
 mod worker;
 
 use std::collections::HashMap;

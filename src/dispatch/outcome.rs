@@ -1,9 +1,12 @@
 //! What the end of a command means for its award.
 
+use std::borrow::Cow;
+
 use crate::config::GameServer;
-use crate::domain::award::{Award, AwardFact, Step};
+use crate::domain::award::{Award, AwardFact, Receipt, Step};
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
+use crate::domain::receipt::{self, Key};
 use crate::domain::reply::{self, Meaning};
 use crate::log;
 use crate::rcon::Outcome;
@@ -18,9 +21,41 @@ pub(crate) struct Sent<'a> {
     pub(crate) step: &'a Step,
 }
 
+/// What it meant that a game said nothing to a guarded command.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Silence {
+    /// It ran.
+    Ran,
+    /// It ran into an error of the game and did nothing.
+    Failed,
+    /// It did nothing, and the player is not online any more.
+    PlayerLeft,
+}
+
 impl Sent<'_> {
-    /// The fact that follows from how the command ended; `None` is a shutdown that could not wait any longer.
-    pub(super) fn fact(&self, outcome: Option<Outcome>) -> AwardFact {
+    /// Whether it leaves a receipt.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.step.receipt == Receipt::Announced
+    }
+
+    /// The receipt that it leaves.
+    pub(super) fn key(&self) -> Key {
+        Key::of(self.event, &self.award.reward, self.step.serial)
+    }
+
+    /// The command as the game gets it, where that takes `minecraft:` before its own commands or not.
+    pub(super) fn on_the_wire(&self, takes_prefix: bool) -> Cow<'_, str> {
+        let command = &self.step.command;
+        match (self.is_guarded(), takes_prefix) {
+            (false, _) => command.into(),
+            (true, false) => self.key().guard(command).into(),
+            (true, true) => self.key().guard(&receipt::past_plugins(command)).into(),
+        }
+    }
+
+    /// The fact that follows from how the command ended; `None` is a shutdown that could not wait any longer. `silence`
+    /// is what is known of an empty reply to a guarded command.
+    pub(super) fn fact(&self, outcome: Option<Outcome>, silence: Option<Silence>) -> AwardFact {
         let server = &self.server.name;
         let no_outcome = |reason: String| AwardFact::NoOutcome { reason };
         match outcome {
@@ -30,6 +65,17 @@ impl Sent<'_> {
             Some(Outcome::Silent) => no_outcome(format!("{server} did not answer in time")),
             Some(Outcome::Broken(broken)) => {
                 no_outcome(format!("the connection to {server} broke before the answer: {broken}"))
+            }
+            Some(Outcome::Reply(reply)) if self.is_guarded() && reply::plain(&reply).is_empty() => {
+                match silence {
+                    Some(Silence::Ran) => AwardFact::Ran { reply },
+                    Some(Silence::Failed) => AwardFact::FailedSilently,
+                    Some(Silence::PlayerLeft) => AwardFact::Offline,
+                    None => no_outcome(format!("{server} stayed silent, and its receipt could not be read")),
+                }
+            }
+            Some(Outcome::Reply(reply)) if self.is_guarded() && reply::is_syntax_error(&reply) => {
+                AwardFact::NotGuardable
             }
             Some(Outcome::Reply(reply)) => {
                 match reply::read(&reply, &self.step.command, self.player, &self.server.replies) {
@@ -53,4 +99,13 @@ impl Sent<'_> {
         );
         AwardFact::Rejected { reason, reply: reply.to_owned() }
     }
+}
+
+/// The fact that an award is refused whose commands have to leave receipts, by a game server that keeps none.
+pub(super) fn keeps_no_receipts(server: &GameServer, award: &Award) -> AwardFact {
+    let reason = format!(
+        "{0} keeps no receipts, as Minecraft does from 1.15 on, and servers.{0}.receipts is `always`: the reward {1} was not sent. Set it to `auto`, restart Votive and deliver again.",
+        server.name, award.reward
+    );
+    AwardFact::Rejected { reason, reply: String::new() }
 }

@@ -12,15 +12,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::link::{Link, Lost};
-use super::outcome::Sent;
+use super::outcome::{self, Sent, Silence};
 use super::pace::Pace;
 use super::queue::{Job, Place, Queue};
+use super::receipts::{Kept, Receipts};
 use crate::config::{Config, GameServer};
 use crate::domain::award::{Award, AwardFact, Step};
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Action, Fact, Grant};
 use crate::domain::player::PlayerName;
 use crate::domain::presence::{Online, Presence};
+use crate::domain::receipt::{Key, Reading};
+use crate::domain::reply::plain;
+use crate::domain::reward::ReceiptRule;
 use crate::domain::standing::{self, Wait};
 use crate::ledger::{Ledger, LedgerError};
 use crate::log;
@@ -49,12 +53,28 @@ pub(super) struct Worker {
     queue: Queue,
     pace: Pace,
     link: Link,
+    receipts: Receipts,
+    /// Receipts that the world has lost, until that is recorded.
+    forgotten: Vec<Kept>,
     /// When the game server was last asked who is online, and what it said if that can be read.
     listed: Option<(Instant, Option<Online>)>,
     /// When those who are away were last given another turn.
     polled: Option<Instant>,
     /// Events whose standing somebody follows.
     watched: BTreeSet<EventKey>,
+}
+
+/// What a job is ready for.
+enum Ready {
+    /// For nothing: the player is away.
+    Not,
+    /// Nothing is to be sent: what there is to know is known.
+    Known(AwardFact),
+    /// Its step can be sent.
+    Send {
+        /// Whether the game was told of it, so that it is sent with its guard.
+        announced: bool,
+    },
 }
 
 impl Worker {
@@ -76,6 +96,8 @@ impl Worker {
             queue: Queue::default(),
             pace: Pace::default(),
             link: Link::default(),
+            receipts: Receipts::default(),
+            forgotten: Vec::new(),
             listed: None,
             polled: None,
             watched: BTreeSet::new(),
@@ -104,6 +126,7 @@ impl Worker {
             self.queue.ask_again();
         }
         match self.queue.next().cloned() {
+            None if self.link.is_fresh() && self.tidy().await? => {}
             None => self.wait_until(poll).await?,
             Some(job) => match self.link.retry_at() {
                 Some(at) => self.wait_until(Some(at)).await?,
@@ -146,6 +169,7 @@ impl Worker {
             self.watched.insert(event.clone());
         }
         if let Some(record) = self.ledger.get(event)? {
+            self.note_receipts(&record.grant);
             self.line_up(&record.grant);
             self.publish(&record.grant);
         }
@@ -155,11 +179,15 @@ impl Worker {
     fn line_up(&mut self, grant: &Grant) {
         let Some(plan) = grant.plan() else { return };
         for action in grant.actions() {
-            if let Action::Queue(index) = action
-                && let Some(step) = plan.awards[index].next_step()
-            {
+            let (index, sends) = match action {
+                Action::Queue(index) => (index, true),
+                Action::Read(index) => (index, false),
+                Action::Fetch | Action::Send(_) => continue,
+            };
+            if let Some(step) = plan.awards[index].next_step() {
                 let place = Place { order: plan.order, event: grant.event.clone(), award: index };
-                let job = Job { place, player: plan.player.clone(), needs_player: step.needs_player };
+                let needs_player = sends && step.needs_player;
+                let job = Job { place, player: plan.player.clone(), needs_player };
                 self.queue.push(job, Instant::now());
             }
         }
@@ -178,22 +206,113 @@ impl Worker {
         if paced > Instant::now() {
             return self.wait_until(Some(paced)).await;
         }
+        let Some(award) = plan.and_then(|plan| plan.awards.get(job.place.award)) else {
+            self.queue.remove(&job);
+            return Ok(());
+        };
         let shutdown = self.shutdown.clone();
         let ready = tokio::select! {
             biased;
-            ready = self.make_ready(server, &job) => ready,
+            ready = self.prepare(server, &job, award) => ready,
             () = shutdown.cancelled() => return Ok(()),
         };
+        self.tell_forgotten(server).await?;
         match ready {
-            Ok(true) => self.issue(&job, server).await,
-            // The server is down or the player is away.
-            Ok(false) | Err(Lost) => self.publish_watched(),
+            // The player is away, or the server is down.
+            Ok(Ready::Not) | Err(Lost) => self.publish_watched(),
+            Ok(Ready::Known(fact)) => {
+                let grant = self.record(&job.place.event, job.place.award, fact, false).await?;
+                self.conclude(&job, server, &grant);
+                Ok(())
+            }
+            Ok(Ready::Send { announced }) => self.issue(&job, server, announced).await,
         }
     }
 
-    /// Sees to it that the server is there and answers, and the player is there if the step needs one.
-    async fn make_ready(&mut self, server: &GameServer, job: &Job) -> Result<bool, Lost> {
+    /// Does all that comes before a step is sent, or finds out what there is to know without sending it.
+    async fn prepare(&mut self, server: &GameServer, job: &Job, award: &Award) -> Result<Ready, Lost> {
         self.link.open(&*self.surroundings.network, server).await?;
+        if self.link.has_to_look_back() {
+            self.look_back(server).await?;
+        }
+        if !self.make_ready(server, job).await? {
+            return Ok(Ready::Not);
+        }
+        let Some(step) = award.next_step() else { return Ok(Ready::Send { announced: false }) };
+        let key = Key::of(&job.place.event, &award.reward, step.serial);
+        if award.awaits_receipt() {
+            return Ok(Ready::Known(AwardFact::Read(self.link.read_receipt(server, &key).await?)));
+        }
+        let announced = self.announces(step) && self.link.announce(server, &key).await?;
+        if step.receipts == ReceiptRule::Always && !announced {
+            return Ok(Ready::Known(outcome::keeps_no_receipts(server, award)));
+        }
+        Ok(Ready::Send { announced })
+    }
+
+    /// Asks the world for the receipts that it has acknowledged, the newest first, until it has one: what it has not went
+    /// when it went back in time (contract/rcon.md).
+    async fn look_back(&mut self, server: &GameServer) -> Result<(), Lost> {
+        for kept in self.receipts.acknowledged() {
+            sleep_until(self.pace.next_at(Instant::now(), server.pace)).await;
+            self.pace.sent(Instant::now());
+            match self.link.read_receipt(server, &kept.key).await? {
+                Reading::Missing => self.forgotten.push(kept),
+                Reading::Ran | Reading::NotRun | Reading::Unreadable => break,
+            }
+        }
+        self.link.looked_back();
+        Ok(())
+    }
+
+    /// Tells the operator which rewards the world has forgotten. They are not given again: nobody asked for that.
+    async fn tell_forgotten(&mut self, server: &GameServer) -> Result<(), LedgerError> {
+        for Kept { event, award, serial, .. } in std::mem::take(&mut self.forgotten) {
+            let grant = self.record(&event, award, AwardFact::Lost { serial }, false).await?;
+            log::forgotten(&grant, award, serial, server);
+            self.note_receipts(&grant);
+        }
+        Ok(())
+    }
+
+    /// Takes receipts out of the game that nobody needs any more, those of one grant; `false` where there are none.
+    async fn tidy(&mut self) -> Result<bool, LedgerError> {
+        let now = self.surroundings.clock.now();
+        let Some(expired) = self.receipts.expired(now).map(<[Kept]>::to_vec) else { return Ok(false) };
+        let event = &expired[0].event;
+        let record = self.ledger.get(event)?;
+        let config = Arc::clone(&self.config);
+        let plan = record.as_ref().and_then(|record| record.grant.plan());
+        let Some(server) = plan.and_then(|plan| config.server(&plan.vote.server)) else { return Ok(false) };
+        for kept in &expired {
+            sleep_until(self.pace.next_at(Instant::now(), server.pace)).await;
+            self.pace.sent(Instant::now());
+            if self.link.remove_receipt(server, &kept.key).await.is_err() {
+                return Ok(true);
+            }
+        }
+        let now = self.surroundings.clock.now();
+        let decide = |grant: Option<&Grant>| match grant {
+            Some(grant) => grant.apply(Fact::ReceiptsRemoved, now),
+            None => Grant::received(event.clone(), now).apply(Fact::ReceiptsRemoved, now),
+        };
+        match self.ledger.update(event, decide).await? {
+            Ok(grant) => self.note_receipts(&grant),
+            // It is open again: a retry. Then it is noted when it is looked at.
+            Err(illegal) => tracing::debug!(%event, "{illegal}"),
+        }
+        Ok(true)
+    }
+
+    fn note_receipts(&mut self, grant: &Grant) {
+        let server = grant.plan().and_then(|plan| self.config.server(&plan.vote.server));
+        if let Some(server) = server {
+            self.receipts.note(grant, server.receipts_keep);
+        }
+    }
+
+    /// Sees to it that the server answers, and the player is there if the step needs one.
+    async fn make_ready(&mut self, server: &GameServer, job: &Job) -> Result<bool, Lost> {
         if !job.needs_player && self.link.is_fresh() {
             return Ok(true);
         }
@@ -232,16 +351,17 @@ impl Worker {
 
     /// Records the intent of an award's next step, sends it and records the outcome; and goes on with the steps
     /// after it while they are ready, each intent in one commit with the outcome before it.
-    async fn issue(&mut self, job: &Job, server: &GameServer) -> Result<(), LedgerError> {
+    async fn issue(&mut self, job: &Job, server: &GameServer, announced: bool) -> Result<(), LedgerError> {
         let (event, index, player) = (&job.place.event, job.place.award, &job.player);
         let mut offline = false;
-        let mut grant = self.record(event, index, AwardFact::Intent, false).await?;
+        let mut grant = self.record(event, index, AwardFact::Intent { announced }, false).await?;
         while let Some(award) = sending(&grant, index) {
             // An award that is being sent has a step to send.
             let Some(step) = award.next_step() else { break };
-            let outcome = self.send(step, server).await;
             let sent = Sent { event, player, server, award, step };
-            let fact = sent.fact(outcome);
+            let outcome = self.send(&sent).await;
+            let silence = self.understand_silence(&sent, outcome.as_ref()).await;
+            let fact = sent.fact(outcome, silence);
             log::step_ended(&sent, &fact);
             let more = self.link.is_fresh()
                 && self.pace.next_at(Instant::now(), server.pace) <= Instant::now()
@@ -249,22 +369,47 @@ impl Worker {
             offline = fact == AwardFact::Offline;
             grant = self.record(event, index, fact, more).await?;
         }
-        self.queue.remove(job);
-        if let Some(plan) = grant.plan()
-            && let Some(award) = plan.awards.get(index)
-        {
-            log::award_stands(event, plan, award, &server.name);
-        }
-        self.line_up(&grant);
+        self.conclude(job, server, &grant);
         // Whatever its list says: the game knows better, and is asked again at the next poll.
         if offline && self.queue.away(player).is_some() {
             log::awaited(event, player, server);
-        }
-        self.publish(&grant);
-        if !grant.is_open() {
-            self.watched.remove(event);
+            self.publish(&grant);
         }
         Ok(())
+    }
+
+    /// Takes a job out that was done, and lines up what comes next for its grant.
+    fn conclude(&mut self, job: &Job, server: &GameServer, grant: &Grant) {
+        self.queue.remove(job);
+        if let Some(plan) = grant.plan()
+            && let Some(award) = plan.awards.get(job.place.award)
+        {
+            log::award_stands(&grant.event, plan, award, &server.name);
+        }
+        self.note_receipts(grant);
+        self.line_up(grant);
+        self.publish(grant);
+        if !grant.is_open() {
+            self.watched.remove(&grant.event);
+        }
+    }
+
+    /// What it means that a game said nothing to a guarded command: it did it without a word, or swallowed an error. The
+    /// receipt tells.
+    async fn understand_silence(&mut self, sent: &Sent<'_>, outcome: Option<&Outcome>) -> Option<Silence> {
+        if !sent.is_guarded() || !matches!(outcome, Some(Outcome::Reply(reply)) if plain(reply).is_empty()) {
+            return None;
+        }
+        let Sent { player, server, step, .. } = sent;
+        match self.link.read_receipt(server, &sent.key()).await.ok()? {
+            Reading::Ran => Some(Silence::Ran),
+            Reading::Missing | Reading::Unreadable => None,
+            Reading::NotRun if step.needs_player => match self.link.list(server).await {
+                Ok(Some(online)) if online.of(player) == Presence::Offline => Some(Silence::PlayerLeft),
+                _ => Some(Silence::Failed),
+            },
+            Reading::NotRun => Some(Silence::Failed),
+        }
     }
 
     /// Makes a fact durable, and with it the intent of the step that follows, if there may be `more` and it needs
@@ -289,15 +434,27 @@ impl Worker {
                 }
             };
             let next = after.plan().and_then(|plan| plan.awards.get(index)).and_then(Award::next_step);
-            let ready = more && next.is_some_and(|step| !step.needs_player);
+            // What is still to be announced is not ready.
+            let ready = |step: &Step| !step.needs_player && !self.announces(step);
+            let intent = AwardFact::Intent { announced: false };
             // What is not planned, but refused, say, takes no intent.
-            Ok(if ready { apply(&after, AwardFact::Intent).unwrap_or(after) } else { after })
+            Ok(if more && next.is_some_and(ready) { apply(&after, intent).unwrap_or(after) } else { after })
         };
         self.ledger.update(event, decide).await.map(|Ok(grant)| grant)
     }
 
+    /// Whether a step is announced to the game before it is sent.
+    fn announces(&self, step: &Step) -> bool {
+        match step.receipts {
+            ReceiptRule::Never => false,
+            ReceiptRule::Auto => !self.link.keeps_no_receipts(),
+            ReceiptRule::Always => true,
+        }
+    }
+
     /// Sends a step whose intent is durable. A shutdown gives the game a last while to answer.
-    async fn send(&mut self, step: &Step, server: &GameServer) -> Option<Outcome> {
+    async fn send(&mut self, sent: &Sent<'_>) -> Option<Outcome> {
+        let Sent { server, step, .. } = sent;
         if self.shutdown.is_cancelled() {
             return Some(Outcome::NotSent);
         }
@@ -309,9 +466,10 @@ impl Worker {
             shutdown.cancelled().await;
             sleep(DRAIN).await;
         };
+        let command = sent.on_the_wire(self.link.takes_prefix());
         tokio::select! {
             biased;
-            outcome = self.link.send(server, &step.command, limit, step.optional) => Some(outcome),
+            outcome = self.link.send(server, &command, limit, step.optional) => Some(outcome),
             () = drained => None,
         }
     }
@@ -329,7 +487,8 @@ impl Worker {
 
     fn publish(&self, grant: &Grant) {
         let wait = |award: &Award, player: &PlayerName| {
-            let needs_player = award.next_step().is_some_and(|step| step.needs_player);
+            let needs_player =
+                !award.awaits_receipt() && award.next_step().is_some_and(|step| step.needs_player);
             let away = || (needs_player && self.queue.is_away(player)).then_some(Wait::Player);
             self.link.down().or_else(away).unwrap_or(Wait::Turn)
         };

@@ -4,12 +4,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::grant::Illegal;
-use super::reward::InDoubtRule;
+use super::receipt::Reading;
+use super::reply::success_is_told;
+use super::reward::{InDoubtRule, ReceiptRule};
 
 /// How often a step with `in_doubt: repeat` is sent again.
 pub const MOST_REPEATS: u8 = 3;
 /// How often the game may say "offline" about a player whom its own list shows, before the award is refused.
 pub const MOST_OFFLINE_REPLIES: u8 = 5;
+/// How often a command may run into an error of the game that only its receipt tells of, before the award is refused.
+pub const MOST_SILENT_FAILURES: u8 = 2;
 /// How much of a reply is kept, in characters.
 const KEPT_REPLY: usize = 300;
 
@@ -26,6 +30,9 @@ pub struct Award {
     pub repeats: u8,
     /// How often the game said "offline" about the next step.
     pub offline_replies: u8,
+    /// How often the next step failed, by its receipt, and the game said nothing.
+    #[serde(default)]
+    pub silent_failures: u8,
 }
 
 /// One rendered console command.
@@ -41,8 +48,46 @@ pub struct Step {
     pub optional: bool,
     /// What happens when nobody can know whether it ran.
     pub in_doubt: InDoubtRule,
+    /// Whether it is sent so that it leaves a receipt.
+    #[serde(default = "no_receipts")]
+    pub receipts: ReceiptRule,
+    /// What is known of its receipt.
+    #[serde(default)]
+    pub receipt: Receipt,
     /// How it was finished, if it was.
     pub finished: Option<Finish>,
+}
+
+/// Records that know nothing of receipts are of steps that left none.
+fn no_receipts() -> ReceiptRule {
+    ReceiptRule::Never
+}
+
+/// What is known of a step's receipt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipt {
+    /// The step was not sent, or was sent so that it leaves none.
+    #[default]
+    None,
+    /// It was announced and is sent with its guard.
+    Announced,
+    /// The game has acknowledged it, and so it is in the game.
+    Acknowledged {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Nobody needs it any more: it was taken out of the game.
+    Removed,
+    /// It is not in the game although it should be: the world went back in time.
+    Lost,
+}
+
+impl Receipt {
+    /// Whether the game may have it.
+    pub fn is_in_game(&self) -> bool {
+        matches!(self, Receipt::Announced | Receipt::Acknowledged { .. })
+    }
 }
 
 /// How a step was finished.
@@ -61,6 +106,8 @@ pub enum Finish {
     },
     /// The operator said that it ran.
     Settled,
+    /// Its receipt says that it ran.
+    Receipt,
 }
 
 /// Where an award stands.
@@ -94,8 +141,11 @@ pub enum AwardState {
 /// Something about one award.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AwardFact {
-    /// The next step is about to be sent.
-    Intent,
+    /// The next step is about to be sent, with its guard before it where it was announced.
+    Intent {
+        /// Whether it was.
+        announced: bool,
+    },
     /// Not one byte of it was written.
     NotSent,
     /// The game answered that the player is not online: it did not run.
@@ -111,6 +161,17 @@ pub enum AwardFact {
         reason: String,
         /// What the game said.
         reply: String,
+    },
+    /// The game does not take the command with the guard before it: it did not run.
+    NotGuardable,
+    /// The game said nothing, and the receipt says that it did not run: it ran into an error of the game.
+    FailedSilently,
+    /// The receipt of what was in doubt, or what is said in its place.
+    Read(Reading),
+    /// The receipt of the step with this serial number, which was acknowledged, is gone from the game.
+    Lost {
+        /// Of the step.
+        serial: u32,
     },
     /// Nobody knows whether it ran.
     NoOutcome {
@@ -135,6 +196,7 @@ impl Award {
             state: AwardState::Planned,
             repeats: 0,
             offline_replies: 0,
+            silent_failures: 0,
         };
         if award.next_step().is_none() {
             award.state = AwardState::Done;
@@ -155,24 +217,51 @@ impl Award {
         use AwardFact as F;
         use AwardState as S;
         let mut award = self.clone();
+        if let F::Lost { serial } = fact {
+            let step = award.steps.iter_mut().find(|step| step.serial == serial && step.finished.is_some());
+            let step = step.filter(|step| step.receipt.is_in_game());
+            let step = step.ok_or_else(|| Illegal::new(&fact, "without that receipt"))?;
+            step.receipt = Receipt::Lost;
+            return Ok(award);
+        }
         let Some(step) = award.steps.iter_mut().find(|step| step.finished.is_none()) else {
             return Err(Illegal::new(&fact, "without a step to come"));
         };
         award.state = match (&self.state, fact) {
-            (S::Planned, F::Intent) => S::Sending,
-            (S::Sending, F::NotSent) => S::Planned,
-            (S::Sending, F::Ran { reply }) => return Ok(award.finish(Finish::Ran { reply: cut(&reply) })),
-            (S::Sending, F::Rejected { reason, .. }) if step.optional => {
-                return Ok(award.finish(Finish::PassedOver { reason }));
+            (S::Planned, F::Intent { announced }) => {
+                step.receipt = if announced { Receipt::Announced } else { Receipt::None };
+                S::Sending
             }
-            (S::Sending, F::Rejected { reason, reply }) => S::Refused { reason, reply: Some(cut(&reply)) },
+            (S::Sending, F::NotSent) => S::Planned,
+            (S::Sending, F::Ran { reply }) => {
+                return Ok(award.finish(Finish::Ran { reply: cut(&reply) }, now));
+            }
+            (S::Sending, F::NotGuardable | F::FailedSilently) if step.receipt != Receipt::Announced => {
+                return Err(Illegal::new(&"a fact about a guard", "being sent without one"));
+            }
+            (S::Sending, F::NotGuardable) if step.receipts == ReceiptRule::Auto => {
+                step.receipts = ReceiptRule::Never;
+                S::Planned
+            }
+            (S::Sending, F::NotGuardable) => S::Refused { reason: needs_receipt(&award.reward), reply: None },
+            (S::Sending, F::FailedSilently) => return Ok(award.failed_silently()),
+            (S::Sending, F::Rejected { reason, .. }) if step.optional => {
+                return Ok(award.finish(Finish::PassedOver { reason }, now));
+            }
+            (S::Planned | S::Sending, F::Rejected { reason, reply }) => {
+                S::Refused { reason, reply: Some(cut(&reply)) }
+            }
             (S::Sending, F::Offline) if step.optional && !step.needs_player => {
-                return Ok(award.finish(Finish::PassedOver { reason: "the player is not online".to_owned() }));
+                return Ok(
+                    award.finish(Finish::PassedOver { reason: "the player is not online".to_owned() }, now)
+                );
             }
             (S::Sending, F::Offline)
                 if award.offline_replies + 1 >= MOST_OFFLINE_REPLIES && step.optional =>
             {
-                return Ok(award.finish(Finish::PassedOver { reason: "the player is not online".to_owned() }));
+                return Ok(
+                    award.finish(Finish::PassedOver { reason: "the player is not online".to_owned() }, now)
+                );
             }
             (S::Sending, F::Offline) if award.offline_replies + 1 >= MOST_OFFLINE_REPLIES => S::Refused {
                 reason: format!(
@@ -188,7 +277,7 @@ impl Award {
                 S::Planned
             }
             (S::Sending, F::NoOutcome { reason }) if step.optional || step.in_doubt == InDoubtRule::Skip => {
-                return Ok(award.finish(Finish::PassedOver { reason }));
+                return Ok(award.finish(Finish::PassedOver { reason }, now));
             }
             (S::Sending, F::NoOutcome { .. })
                 if step.in_doubt == InDoubtRule::Repeat && award.repeats < MOST_REPEATS =>
@@ -197,17 +286,71 @@ impl Award {
                 S::Planned
             }
             (S::Sending, F::NoOutcome { reason }) => S::InDoubt { reason, since: now },
-            (S::InDoubt { .. }, F::Settled { ran: true }) => return Ok(award.finish(Finish::Settled)),
+            (S::InDoubt { .. }, F::Settled { ran: true }) => return Ok(award.finish(Finish::Settled, now)),
             (S::InDoubt { .. }, F::Settled { ran: false }) => S::Planned,
+            (S::InDoubt { .. }, F::Read(reading)) if step.receipt == Receipt::Announced => match reading {
+                Reading::Ran => return Ok(award.finish(Finish::Receipt, now)),
+                Reading::NotRun => S::Planned,
+                Reading::Missing | Reading::Unreadable => {
+                    step.receipt = Receipt::Lost;
+                    return Ok(award.without_proof(reading));
+                }
+            },
             (S::Planned | S::InDoubt { .. } | S::Refused { .. }, F::Cancelled) => S::Closed,
             (state, fact) => return Err(Illegal::new(&fact, state.name())),
         };
         Ok(award)
     }
 
+    /// Whether a receipt can tell what is in doubt about the next step.
+    pub fn awaits_receipt(&self) -> bool {
+        matches!(self.state, AwardState::InDoubt { .. })
+            && self.next_step().is_some_and(|step| step.receipt == Receipt::Announced)
+    }
+
+    /// The award after the next step has failed in silence: the error of a guarded command is swallowed
+    /// (contract/rcon.md). Where success always says something, it may be the player after all, whom a list shows a
+    /// moment too long; but not twice. Otherwise the command is sent once without its guard, so that the game says what
+    /// is wrong, or that there was nothing to do.
+    fn failed_silently(mut self) -> Award {
+        self.silent_failures += 1;
+        let (failures, reward) = (self.silent_failures, self.reward.clone());
+        let Some(step) = self.steps.iter_mut().find(|step| step.finished.is_none()) else { return self };
+        self.state = if !success_is_told(&step.command) && step.receipts == ReceiptRule::Auto {
+            step.receipts = ReceiptRule::Never;
+            AwardState::Planned
+        } else if failures < MOST_SILENT_FAILURES {
+            step.needs_player = true;
+            AwardState::Planned
+        } else {
+            let reason = format!(
+                "A command of the reward {reward} failed twice while the player was online, and the game does not say why behind a guard. Try the command by hand, correct it in rewards.yaml, restart Votive and deliver again."
+            );
+            AwardState::Refused { reason, reply: None }
+        };
+        self
+    }
+
+    /// The award that stays in doubt because its receipt proves nothing.
+    fn without_proof(mut self, reading: Reading) -> Award {
+        if let AwardState::InDoubt { reason, .. } = &mut self.state {
+            reason.push_str(match reading {
+                Reading::Missing => {
+                    "; its receipt is not in the world, which went back in time or was replaced"
+                }
+                _ => "; its receipt cannot be read any more",
+            });
+        }
+        self
+    }
+
     /// Finishes the next step, and with the last one the award.
-    fn finish(mut self, how: Finish) -> Award {
+    fn finish(mut self, how: Finish, now: Timestamp) -> Award {
         if let Some(step) = self.steps.iter_mut().find(|step| step.finished.is_none()) {
+            let proven = matches!(how, Finish::Ran { .. } | Finish::Receipt);
+            if proven && step.receipt == Receipt::Announced {
+                step.receipt = Receipt::Acknowledged { at: now };
+            }
             step.finished = Some(how);
         }
         Award::new(&self.reward, self.steps)
@@ -225,6 +368,12 @@ impl AwardState {
             AwardState::Closed => "closed",
         }
     }
+}
+
+fn needs_receipt(reward: &str) -> String {
+    format!(
+        "The game does not take a command of the reward {reward} in the form that leaves a receipt, and servers.*.receipts is `always`. Set it to `auto`, restart Votive and deliver again."
+    )
 }
 
 fn cut(reply: &str) -> String {

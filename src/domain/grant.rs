@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::award::{Award, AwardFact, AwardState, Step};
+use super::award::{Award, AwardFact, AwardState, Receipt, Step};
 use super::event::EventKey;
 use super::plan::{Plan, plan};
 use super::reward::Target;
@@ -90,6 +90,8 @@ pub enum Fact<'a> {
         /// Its place among the plans, if it is planned only now.
         order: u64,
     },
+    /// Its receipts, which nobody needs any more, were taken out of the game.
+    ReceiptsRemoved,
     /// Something about one award, by its place in the plan.
     Award(usize, AwardFact),
 }
@@ -103,6 +105,8 @@ pub enum Action {
     Queue(usize),
     /// Send the next step of this award: its intent is in the grant.
     Send(usize),
+    /// Read the receipt of the next step of this award, which is in doubt.
+    Read(usize),
 }
 
 /// A fact that cannot be true of the grant as it is: a bug, or somebody else was faster.
@@ -172,6 +176,14 @@ impl Grant {
                 *award = award.apply(fact, now)?;
                 Stage::Planned(plan)
             }
+            (Stage::Planned(plan), Fact::ReceiptsRemoved) if !self.is_open() => {
+                let mut plan = plan.clone();
+                let steps = plan.awards.iter_mut().flat_map(|award| &mut award.steps);
+                for step in steps.filter(|step| step.receipt.is_in_game()) {
+                    step.receipt = Receipt::Removed;
+                }
+                Stage::Planned(plan)
+            }
             (stage, fact) => return Err(Illegal::new(&fact, stage.name())),
         };
         Ok(Grant { stage, ..self.clone() })
@@ -189,6 +201,7 @@ impl Grant {
             .filter_map(|(index, award)| match award.state {
                 AwardState::Planned => Some(Action::Queue(index)),
                 AwardState::Sending => Some(Action::Send(index)),
+                AwardState::InDoubt { .. } if award.awaits_receipt() => Some(Action::Read(index)),
                 _ => None,
             })
             .collect()
@@ -200,6 +213,18 @@ impl Grant {
             Stage::Planned(plan) => Some(plan),
             _ => None,
         }
+    }
+
+    /// Every receipt of it that the game may have: the place of the award in the plan, and the step.
+    pub fn receipts(&self) -> impl Iterator<Item = (usize, &Step)> {
+        let awards = self.plan().map_or(&[][..], |plan| &plan.awards).iter().enumerate();
+        let steps = awards.flat_map(|(index, award)| award.steps.iter().map(move |step| (index, step)));
+        steps.filter(|(_, step)| step.receipt.is_in_game())
+    }
+
+    /// Whether a daemon has to know of it from its start: it is open, or the game has receipts of it.
+    pub fn is_attended(&self) -> bool {
+        self.is_open() || self.receipts().next().is_some()
     }
 
     /// Whether something still has to happen, by us or by the operator. What is refused waits for nobody.

@@ -10,6 +10,7 @@
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
 //! - [`standing`]: what those who wait for a grant are told
 //! - [`reply`] and [`presence`]: what the game's answers mean
+//! - [`receipt`]: marks in the game that prove that a step ran
 
 pub mod award;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod grant;
 pub mod plan;
 pub mod player;
 pub mod presence;
+pub mod receipt;
 pub mod reply;
 pub mod reward;
 pub mod signature;

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::award::{Award, AwardState, Step};
+use super::award::{Award, AwardState, Receipt, Step};
 use super::player::PlayerName;
-use super::reward::{Reward, Target};
+use super::receipt;
+use super::reward::{ReceiptRule, Reward, Target};
 use super::template::Values;
 use super::vote::Vote;
 
@@ -88,14 +89,28 @@ impl Plan {
         commands.sort_by_key(|command| command.require_online);
         let mut steps = Vec::new();
         for command in commands {
+            let unsendable = |why: &dyn std::fmt::Display| {
+                format!(
+                    "The reward {} cannot be sent: {why}. Correct it in rewards.yaml, restart Votive and deliver again.",
+                    reward.name
+                )
+            };
+            let text = command.run.render(values).map_err(|why| unsendable(&why))?;
+            let in_doubt = command.in_doubt.unwrap_or(target.in_doubt);
+            let receipts = command.receipts(&text, in_doubt, target.receipts);
+            if receipts == ReceiptRule::Always && receipt::is_too_long(&text) {
+                return Err(unsendable(
+                    &"a command is too long to leave a receipt, as servers.*.receipts says all have to",
+                ));
+            }
             steps.push(Step {
                 serial: self.next_serial,
-                command: command.run.render(values).map_err(|why| {
-                    format!("The reward {} cannot be sent: {why}. Correct it in rewards.yaml, restart Votive and deliver again.", reward.name)
-                })?,
+                command: text,
                 needs_player: command.require_online,
                 optional: command.optional,
-                in_doubt: command.in_doubt.unwrap_or(target.in_doubt),
+                in_doubt,
+                receipts,
+                receipt: Receipt::None,
                 finished: None,
             });
             self.next_serial += 1;

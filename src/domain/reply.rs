@@ -153,6 +153,17 @@ fn words(command: &str) -> impl Iterator<Item = &str> {
     command.trim_start_matches("minecraft:").split_ascii_whitespace()
 }
 
+/// Whether a command says something whenever it worked, so that silence proves nothing.
+pub fn success_is_told(command: &str) -> bool {
+    known_command(command).is_some()
+}
+
+/// Whether `reply` says that the command does not parse: nothing of it ran.
+pub fn is_syntax_error(reply: &str) -> bool {
+    let plain = plain(reply);
+    texts::NOT_A_COMMAND.is_match(&plain) || texts::BAD_ARGUMENT.is_match(&plain)
+}
+
 fn known_command(command: &str) -> Option<Known> {
     match words(command).next()? {
         "give" => Some(Known::Give),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::receipt;
 use super::template::Template;
 
 /// A named list of commands. In this version a reward applies to every vote for its server.
@@ -24,6 +25,21 @@ pub struct Command {
     pub optional: bool,
     /// What happens when nobody can know whether it ran; `None` takes the game server's rule.
     pub in_doubt: Option<InDoubtRule>,
+    /// Whether it can leave a receipt; `None` where the list of the game's own commands decides.
+    pub receipt: Option<bool>,
+}
+
+impl Command {
+    /// Whether it leaves a receipt as `text`, on a game server with this rule. What may be passed over needs no proof.
+    pub(super) fn receipts(&self, text: &str, in_doubt: InDoubtRule, rule: ReceiptRule) -> ReceiptRule {
+        let can = self.receipt.unwrap_or_else(|| receipt::is_vanilla(text));
+        let too_long = rule == ReceiptRule::Auto && receipt::is_too_long(text);
+        if can && !too_long && !self.optional && in_doubt != InDoubtRule::Skip {
+            rule
+        } else {
+            ReceiptRule::Never
+        }
+    }
 }
 
 /// What happens to a step whose outcome is not known.
@@ -39,6 +55,19 @@ pub enum InDoubtRule {
     Skip,
 }
 
+/// Whether commands leave receipts in a game ([`super::receipt`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptRule {
+    /// Where the game can keep them.
+    #[default]
+    Auto,
+    /// Nothing that can leave one is sent without.
+    Always,
+    /// None is left.
+    Never,
+}
+
 /// What planning needs to know of a game server.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
@@ -46,6 +75,8 @@ pub struct Target<'a> {
     pub name: &'a str,
     /// What its commands do in doubt unless they say otherwise.
     pub in_doubt: InDoubtRule,
+    /// Whether its commands leave receipts.
+    pub receipts: ReceiptRule,
     /// Its rewards, in the order of the file.
     pub rewards: &'a [std::sync::Arc<Reward>],
     /// The first character of a Bedrock player's name there.

@@ -45,7 +45,8 @@ pub enum Standing {
     Unrecorded,
 }
 
-/// How `grant` stands, with the name of its game server and what each of its planned awards waits for.
+/// How `grant` stands, with the name of its game server and what each of its awards waits for that is planned, or whose
+/// receipt is to be read.
 pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wait) -> Standing {
     let plan = match &grant.stage {
         Stage::Received { .. } => return Standing::ApiDown,
@@ -55,9 +56,9 @@ pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wai
     let standings = plan.awards.iter().map(|award| match &award.state {
         AwardState::Done | AwardState::Closed => Standing::Granted,
         AwardState::Refused { reason, .. } => Standing::Refused(reason.clone()),
-        AwardState::InDoubt { .. } => Standing::InDoubt(server.to_owned()),
+        AwardState::InDoubt { .. } if !award.awaits_receipt() => Standing::InDoubt(server.to_owned()),
         AwardState::Sending => Standing::Working,
-        AwardState::Planned => match wait(award, &plan.player) {
+        AwardState::Planned | AwardState::InDoubt { .. } => match wait(award, &plan.player) {
             Wait::Turn => Standing::Working,
             Wait::Player => Standing::AwaitsPlayer,
             Wait::Server => Standing::ServerDown(server.to_owned()),

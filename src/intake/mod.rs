@@ -81,7 +81,7 @@ impl Intake {
     }
 
     async fn resume(self: &Arc<Self>) -> Result<(), LedgerError> {
-        let open = self.ledger.open_grants()?;
+        let open = self.ledger.attended_grants()?;
         let last = open.iter().filter_map(|record| Some(record.grant.plan()?.order)).max();
         self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
         let mut planned = Vec::new();
@@ -99,7 +99,12 @@ impl Intake {
         planned.sort_by_key(|(order, _)| *order);
         for (_, grant) in &planned {
             log::doubts(grant, &self.config);
-            self.go_on(grant);
+            if grant.is_open() {
+                self.go_on(grant);
+            } else if let Some(plan) = grant.plan() {
+                // Its worker has to know of its receipts, if it still has one.
+                self.dispatch.look_at(&grant.event, &plan.vote.server);
+            }
         }
         Ok(())
     }

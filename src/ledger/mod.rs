@@ -22,7 +22,7 @@ pub use record::{Record, Revision, Unreadable};
 
 /// Grants by their key.
 const GRANTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("grants");
-/// The keys of the grants that are open, so that a start need not read all of them.
+/// The keys of the grants that a daemon has to know of, so that a start need not read all of them.
 const OPEN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("open");
 /// What concerns the ledger as a whole: its identity.
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
@@ -130,11 +130,11 @@ impl Ledger {
         Ok(None)
     }
 
-    /// Every open grant.
+    /// Every grant that a daemon has to know of from its start.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] where a record cannot be read.
-    pub fn open_grants(&self) -> Result<Vec<Record>, LedgerError> {
+    pub fn attended_grants(&self) -> Result<Vec<Record>, LedgerError> {
         self.read(|database| {
             let reading = database.begin_read()?;
             let (open, grants) = (reading.open_table(OPEN)?, reading.open_table(GRANTS)?);
@@ -156,7 +156,7 @@ impl Ledger {
     pub async fn put(&self, grant: &Grant, expected: Revision) -> Result<Revision, LedgerError> {
         let revision = expected.next();
         let bytes = record::encode(grant, revision).map_err(|error| self.failure.set(&error))?;
-        let put = writer::Put { key: record::key(&grant.event), bytes, expected, open: grant.is_open() };
+        let put = writer::Put { key: record::key(&grant.event), bytes, expected, open: grant.is_attended() };
         self.ask(|answer| writer::Request::Put(put, answer)).await?;
         Ok(revision)
     }

@@ -30,7 +30,7 @@ pub(super) struct Put {
     pub(super) bytes: Vec<u8>,
     /// The revision that the stored record must have.
     pub(super) expected: Revision,
-    /// Whether the grant is open.
+    /// Whether a daemon has to know of it from its start.
     pub(super) open: bool,
 }
 

@@ -257,7 +257,7 @@ impl Game {
 
     /// Runs a command on the server's own console and gives its reply. It is not in the record.
     pub fn console_command(&self, command: &str) -> String {
-        commands::run(&mut self.shared.state().world, command)
+        commands::run(&mut self.shared.state().world, command).0
     }
 
     /// Stops the server: when this returns, connections and port are closed, and commands that had not run are gone.

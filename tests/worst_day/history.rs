@@ -55,6 +55,10 @@ pub enum Op {
     Mend,
     /// The clock on the wall is set.
     SetClock { hours: i64 },
+    /// A game server saves its world.
+    Save { server: usize },
+    /// A game server dies and starts again with the world that it saved last.
+    GoBack { server: usize },
     /// The operator looks which commands ran that are in doubt, and says so.
     Resolve,
 }
@@ -119,6 +123,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Break),
         2 => Just(Op::Mend),
         1 => prop::sample::select(vec![-24i64, 24]).prop_map(|hours| Op::SetClock { hours }),
+        1 => server().prop_map(|server| Op::Save { server }),
+        1 => server().prop_map(|server| Op::GoBack { server }),
         1 => Just(Op::Resolve),
     ]
 }

@@ -9,10 +9,10 @@ use votive::domain::standing::Standing;
 
 use crate::api::{UNREWARDABLE, event};
 use crate::history::VOTES;
-use crate::life::{Answer, Life};
+use crate::life::{Answer, Effect, Life};
 
-/// How often each command ran.
-type Ran = BTreeMap<String, usize>;
+/// How often each command took effect: in all, and in a world that still knows of it.
+type Ran = BTreeMap<String, (usize, usize)>;
 
 /// Lets everything heal and checks; then has the operator settle what is in doubt and checks again, and delivers every
 /// vote once more.
@@ -31,8 +31,11 @@ pub async fn check(life: &mut Life) -> Result<(), String> {
     if doubts > life.most_doubts {
         return Err(format!("{doubts} doubts, and no more than {} can have been", life.most_doubts));
     }
-    // The order of plans is that of the clock, once a daemon has been started anew.
-    if !life.clock_was_set() {
+    if life.has_receipts() && !life.went_back && !life.misbehaved && doubts > 0 {
+        return Err(format!("{doubts} doubts, although the game kept receipts"));
+    }
+    // The order of plans is that of the clock, once a daemon has been started anew; what a world forgot comes again later.
+    if !life.clock_was_set() && !life.went_back {
         in_order(&grants, life)?;
     }
 
@@ -63,13 +66,15 @@ pub async fn check(life: &mut Life) -> Result<(), String> {
     }
 }
 
-/// How often each command ran that belongs to a reward.
+/// How often each command took effect that belongs to a reward.
 fn ran(life: &Life) -> Ran {
     let mut ran = Ran::new();
-    let questions = ["list", "minecraft:list", "execute if entity"];
-    for command in life.commands() {
+    let questions = ["list", "data "];
+    for Effect { command, lasts } in life.effects() {
         if !questions.iter().any(|question| command.starts_with(question)) {
-            *ran.entry(command).or_default() += 1;
+            let (all, lasting) = ran.entry(command).or_default();
+            *all += 1;
+            *lasting += usize::from(lasts);
         }
     }
     ran
@@ -104,6 +109,9 @@ fn stands(grant: &Grant, ran: &Ran) -> Result<usize, String> {
         let why = |why: String| format!("{}: {why}", award.reward);
         match &award.state {
             AwardState::Done => {}
+            AwardState::InDoubt { .. } if award.awaits_receipt() => {
+                return Err(why("its receipt was not read".to_owned()));
+            }
             AwardState::InDoubt { .. } => doubts += 1,
             other => return Err(why(format!("it is {other:?} in the end"))),
         }
@@ -115,22 +123,27 @@ fn stands(grant: &Grant, ran: &Ran) -> Result<usize, String> {
 }
 
 fn as_often_as_it_says(award: &Award, step: &Step, ran: &Ran) -> Result<(), String> {
-    let times = ran.get(&step.command).copied().unwrap_or_default();
+    let (times, lasting) = ran.get(&step.command).copied().unwrap_or_default();
     let most = if step.in_doubt == InDoubtRule::Repeat { 1 + usize::from(MOST_REPEATS) } else { 1 };
     let is_next = award.next_step().is_some_and(|next| next.serial == step.serial);
     let fits = match &step.finished {
-        Some(Finish::Ran { .. } | Finish::Settled) => (1..=most).contains(&times),
-        Some(Finish::PassedOver { .. }) => times <= 1,
-        None if is_next && matches!(award.state, AwardState::InDoubt { .. }) => times <= most,
+        Some(Finish::Ran { .. } | Finish::Settled | Finish::Receipt) => times >= 1 && lasting <= most,
+        Some(Finish::PassedOver { .. }) => lasting <= 1,
+        None if is_next && matches!(award.state, AwardState::InDoubt { .. }) => lasting <= most,
         None => times == 0,
     };
     let finished = step.finished.as_ref();
-    if fits { Ok(()) } else { Err(format!("{:?} ran {times} times, finished: {finished:?}", step.command)) }
+    if fits {
+        Ok(())
+    } else {
+        let command = &step.command;
+        Err(format!("{command:?} took effect {times} times, {lasting} of them last, finished: {finished:?}"))
+    }
 }
 
 /// Votes of one player, on one server, are rewarded in the order of their plans: those that went through without a doubt.
 fn in_order(grants: &[Grant], life: &Life) -> Result<(), String> {
-    let commands = life.commands();
+    let effects = life.effects();
     let mut last: BTreeMap<String, (u64, usize)> = BTreeMap::new();
     let mut plans: Vec<_> = grants.iter().filter_map(Grant::plan).collect();
     plans.sort_by_key(|plan| plan.order);
@@ -140,7 +153,7 @@ fn in_order(grants: &[Grant], life: &Life) -> Result<(), String> {
         let Some(step) = gift.filter(|step| matches!(step.finished, Some(Finish::Ran { .. }))) else {
             continue;
         };
-        let at = commands.iter().position(|command| *command == step.command).unwrap_or_default();
+        let at = effects.iter().position(|effect| effect.command == step.command).unwrap_or_default();
         // Of plans that are made at one moment, in microseconds, either may be the first to reach the worker.
         if let Some((order, before)) = last.insert(plan.player.key(), (plan.order, at))
             && before > at

@@ -1,6 +1,7 @@
 //! The life of a daemon through a history: the real parts between a simulated disk, API and game servers, on one thread
 //! under simulated time.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use votive::config::{self, Config, Sources};
 use votive::domain::award::AwardState;
 use votive::domain::grant::Grant;
+use votive::domain::reward::ReceiptRule;
 use votive::domain::standing::Standing;
 use votive::http::webhook;
 use votive::intake::Intake;
 use votive::ledger::Ledger;
-use votive::sim::game::{Game, GameOptions};
+use votive::sim::game::{Game, GameOptions, Save};
 use votive::sim::network::{ORDERLY, SimulatedNetwork};
 use votive::surroundings::{Clock, Surroundings};
 use votive::tasks::Tasks;
@@ -70,18 +72,34 @@ pub struct Answer {
     pub status: u16,
 }
 
+/// A command that took effect.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    pub command: String,
+    /// Whether the world has not forgotten it.
+    pub lasts: bool,
+}
+
 pub struct Life {
     born: Instant,
     disk: Disk,
     games: Vec<Game>,
     /// Which of them stand still.
     held: [bool; SERVERS],
+    /// What each saved last, and how long its record was then.
+    saves: Vec<(Save, usize)>,
+    /// The parts of each server's record that its world has forgotten.
+    undone: [Vec<Range<usize>>; SERVERS],
     api: Arc<SimulatedApi>,
     network: Arc<SimulatedNetwork>,
     config: Arc<Config>,
     /// How far the clock on the wall is from the time that has passed, in hours.
     clock: Arc<AtomicI64>,
     clock_was_set: bool,
+    /// Whether a world went back in time.
+    pub went_back: bool,
+    /// Whether a game server answered wrongly, or not at all.
+    pub misbehaved: bool,
     process: Option<Process>,
     answers: Arc<Mutex<Vec<Answer>>>,
     /// How many steps can have come into doubt by now.
@@ -107,28 +125,36 @@ fn configuration() -> Config {
 }
 
 impl Life {
-    /// A life that begins with an empty ledger on `disk`.
-    pub async fn new(disk: Disk) -> Life {
+    /// A life that begins with an empty ledger on `disk`; the commands leave `receipts` or not.
+    pub async fn new(disk: Disk, receipts: bool) -> Life {
         // A new ledger gets its name only when it is whole, so no fault strikes while it is made.
         let tasks = Tasks::default();
         drop(Ledger::on(disk.attach(), &tasks).unwrap());
         tasks.ended().await;
         static CONFIG: std::sync::OnceLock<Config> = std::sync::OnceLock::new();
-        let config = Arc::new(CONFIG.get_or_init(configuration).clone());
+        let mut config = CONFIG.get_or_init(configuration).clone();
+        if !receipts {
+            config.servers.iter_mut().for_each(|server| server.receipts = ReceiptRule::Never);
+        }
+        let config = Arc::new(config);
         let options = GameOptions { password: "a-password".to_owned(), ..GameOptions::default() };
         let games: Vec<Game> = (0..SERVERS).map(|_| Game::without_port(options.clone())).collect();
         let addresses = config.servers.iter().map(|server| server.rcon.clone());
         let network = SimulatedNetwork::new(addresses.zip(games.iter().cloned()));
-        let life = Life {
+        let mut life = Life {
             born: Instant::now(),
             disk,
             games,
             held: [false; SERVERS],
+            saves: Vec::new(),
+            undone: Default::default(),
             api: Arc::new(SimulatedApi::new()),
             network: Arc::new(network),
             config,
             clock: Arc::default(),
             clock_was_set: false,
+            went_back: false,
+            misbehaved: false,
             process: None,
             answers: Arc::default(),
             most_doubts: 0,
@@ -142,6 +168,7 @@ impl Life {
                 game.console_command(&format!("scoreboard objectives add {objective} dummy"));
             }
         }
+        life.saves = life.games.iter().map(|game| (game.save(), 0)).collect();
         life
     }
 
@@ -238,6 +265,7 @@ impl Life {
             }
             Op::Hold { server } => {
                 // Every command that is sent from now on goes unanswered.
+                self.misbehaved = true;
                 self.most_doubts = usize::MAX / 2;
                 self.held[*server] = true;
                 self.games[*server].hold();
@@ -252,8 +280,23 @@ impl Life {
                 self.network.narrow(*bytes);
             }
             Op::Befall { server, command, habit } => {
+                self.misbehaved = true;
                 self.most_doubts += 1;
                 self.games[*server].once(command, habit.clone());
+            }
+            Op::Save { server } => {
+                let game = &self.games[*server];
+                self.saves[*server] = (game.save(), game.console().len());
+            }
+            Op::GoBack { server } => {
+                self.most_doubts += 1;
+                self.went_back = true;
+                let game = &self.games[*server];
+                game.stop().await;
+                let (save, length) = &self.saves[*server];
+                game.go_back_to(save);
+                self.undone[*server].push(*length..game.console().len());
+                game.start_again().unwrap();
             }
             Op::Api { weather } => self.api.set(*weather),
             Op::Kill { steps, loss } => {
@@ -300,13 +343,13 @@ impl Life {
         }
         sleep(HOUR).await;
         let grants = self.grants().await;
-        let commands = self.commands();
+        let effects = self.effects();
         let Some(process) = self.process().await else { return };
         for grant in grants {
             let awards = grant.plan().map_or(&[][..], |plan| &plan.awards);
             for award in awards.iter().filter(|award| matches!(award.state, AwardState::InDoubt { .. })) {
                 let Some(step) = award.next_step() else { continue };
-                let ran = commands.contains(&step.command);
+                let ran = effects.iter().any(|effect| effect.lasts && effect.command == step.command);
                 // A disk that fails meanwhile settles nothing.
                 drop(process.intake.settle(&grant.event.event_id, Some(&award.reward), ran).await);
             }
@@ -363,10 +406,20 @@ impl Life {
         records.map(|record| record.grant).collect()
     }
 
-    /// Every command that ran, of all game servers.
-    pub fn commands(&self) -> Vec<String> {
-        let consoles = self.games.iter().flat_map(Game::console);
-        consoles.map(|executed| executed.command).collect()
+    /// Everything that took effect, on all game servers, in the order of each.
+    pub fn effects(&self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (game, undone) in self.games.iter().zip(&self.undone) {
+            for (at, executed) in game.console().into_iter().enumerate() {
+                let lasts = !undone.iter().any(|range| range.contains(&at));
+                effects.extend(executed.effects.into_iter().map(|command| Effect { command, lasts }));
+            }
+        }
+        effects
+    }
+
+    pub fn has_receipts(&self) -> bool {
+        self.config.servers[0].receipts != ReceiptRule::Never
     }
 
     pub fn clock_was_set(&self) -> bool {
