@@ -8,6 +8,7 @@
 //! - [`template`] and [`reward`]: what `rewards.yaml` says shall be issued
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
+//! - [`restore`]: what becomes of grants that come from a backup
 //! - [`standing`]: what those who wait for a grant are told
 //! - [`reply`] and [`presence`]: what the game's answers mean
 
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod player;
 pub mod presence;
 pub mod reply;
+pub mod restore;
 pub mod reward;
 pub mod signature;
 pub mod standing;

@@ -97,6 +97,7 @@ impl Plan {
                 optional: command.optional,
                 in_doubt: command.in_doubt.unwrap_or(target.in_doubt),
                 finished: None,
+                doubt: None,
             });
             self.next_serial += 1;
         }

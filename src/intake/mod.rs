@@ -19,7 +19,6 @@ use crate::dispatch::board::{Board, Follower};
 use crate::domain::award::AwardFact;
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
-
 use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::ledger::{Ledger, LedgerError};
@@ -261,7 +260,7 @@ impl Intake {
     /// The fact that a vote is known, with the rewards of its server as they are today.
     fn fetched(&self, vote: Vote) -> Fact<'_> {
         let target = self.config.server(&vote.server).map(|server| self.config.target(server));
-        Fact::Fetched { vote, target, order: self.next_order() }
+        Fact::Fetched { vote, target, order: self.next_order(), restored_at: self.ledger.restored_at() }
     }
 
     /// A place behind all plans so far: the time in microseconds, or one more than the last. So it also comes behind
