@@ -122,6 +122,10 @@ pub(crate) fn settled(event: &EventKey, reward: &str, ran: bool) {
     tracing::info!(%event, %reward, ran, "settled by the operator");
 }
 
+/// The operator wants it tried again.
+pub(crate) fn retried(event: &EventKey) {
+    tracing::info!(%event, "tried again for the operator");
+}
 
 fn server_name<'a>(plan: &Plan, config: &'a Config) -> &'a str {
     config.server(&plan.vote.server).map_or("?", |server| &server.name)

@@ -2,7 +2,7 @@
 
 mod operator;
 
-pub use operator::NotSettled;
+pub use operator::{NotRetried, NotSettled, Settled};
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::dispatch::board::{Board, Follower};
 use crate::domain::award::AwardFact;
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
+use crate::domain::reward::Target;
 use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::ledger::{Ledger, LedgerError};
@@ -183,14 +184,7 @@ impl Intake {
 
     /// A delivery of an event that is past its fetch: what is refused is tried again.
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
-        let server = match &grant.stage {
-            Stage::Planned(plan) => Some(&plan.vote.server),
-            Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
-            Stage::Received { .. } => None,
-        };
-        let target =
-            server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server));
-        let fact = Fact::Redelivered { target, order: self.next_order() };
+        let fact = Fact::Redelivered { target: self.target(&grant), order: self.next_order() };
         // A redelivery fits every grant.
         match self.apply(&grant.event, fact).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
@@ -202,6 +196,16 @@ impl Intake {
             }
             Err(_) => Ok(Some(grant)),
         }
+    }
+
+    /// The game server of a grant whose vote is known, as it is configured today.
+    fn target(&self, grant: &Grant) -> Option<Target<'_>> {
+        let server = match &grant.stage {
+            Stage::Planned(plan) => Some(&plan.vote.server),
+            Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
+            Stage::Received { .. } => None,
+        };
+        server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server))
     }
 
     /// Asks the API until it tells the vote, or that there is none; `None` if the shutdown came first. An event that

@@ -2,10 +2,15 @@
 //!
 //! [`Ledger`] speaks in whole records with a revision: "store this grant if its revision is still the one I read".
 //! One thread owns the writing end; what is asked of it while it commits goes into the next commit together.
+//!
+//! A ledger that may have forgotten votes is not opened ([`OpenError`]). [`Backup`] and [`restore`](fn@restore) are the
+//! way out of that.
 
+mod backup;
 mod file;
 mod marker;
 mod record;
+mod restore;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -24,8 +29,10 @@ use crate::tasks::Tasks;
 use marker::Marker;
 use record::Identity;
 
+pub use backup::{Backup, BackupError, BackupReader};
 pub use file::{OpenError, Opened};
 pub use record::{Record, Revision, Unreadable};
+pub use restore::{RestoreError, Restored, restore};
 
 /// Grants by their key.
 const GRANTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("grants");
