@@ -3,9 +3,12 @@
 
 mod raw;
 
+use std::time::Duration;
+
 use raw::Raw;
+use tokio::io::{AsyncRead, AsyncWrite};
 use votive::rcon::frame::{COMMAND, Frame, LOGIN, REFUSED_ID, REPLY};
-use votive::sim::game::{Game, GameOptions};
+use votive::sim::game::{Game, GameOptions, Habit, Record, When};
 
 const PASSWORD: &str = "rcon-password";
 
@@ -230,4 +233,113 @@ async fn a_command_runs_although_its_sender_has_gone() {
     game.release();
     game.until(|record| record.ran("give").len() == 1).await;
     assert_eq!(game.inventory("Steve")["diamond"], 1);
+}
+
+/// Everything that a conversation with a game is made of: frames, a refusal, habits, a violation at its end.
+async fn converse(game: &Game, mut raw: Raw<impl AsyncRead + AsyncWrite + Unpin>) -> (Vec<Frame>, Record) {
+    game.join("Steve");
+    game.once("say", Habit::SecondFrame("and more".to_owned(), When::After(Duration::ZERO)));
+    game.once("give Steve diamond", Habit::Expired);
+    let mut frames = vec![raw.login("wrong").await, raw.login(PASSWORD).await];
+    for (text, answers) in [
+        ("list", 1),
+        ("longreply 5000", 2),
+        ("say hi", 2),
+        ("give Steve diamond", 1),
+        ("give Steve diamond", 1),
+    ] {
+        raw.send(text).await;
+        for _ in 0..answers {
+            frames.push(raw.frame().await.unwrap());
+        }
+    }
+    frames.push(raw.login(PASSWORD).await);
+    raw.send("give Steve diamond").await;
+    frames.push(raw.frame().await.unwrap());
+    raw.write(&[command(1, "list"), command(2, "list")].concat()).await;
+    assert_eq!(raw.bytes_until_closed().await, b"");
+    (frames, game.record())
+}
+
+#[tokio::test]
+async fn a_conversation_in_memory_is_the_one_over_a_socket() {
+    let over_a_socket = game();
+    let socket = Raw::connect(&over_a_socket).await;
+    let (frames, record) = converse(&over_a_socket, socket).await;
+    let in_memory = Game::without_port(GameOptions::default());
+    let memory = Raw::over(in_memory.connect(64 * 1024).unwrap());
+    let (same_frames, same_record) = converse(&in_memory, memory).await;
+    assert_eq!(same_frames, frames);
+    assert_eq!(format!("{same_record:?}"), format!("{record:?}"));
+    assert_eq!((record.connections, record.logins, record.received, record.console.len()), (1, 3, 5, 4));
+    assert_eq!((record.refusals, record.violations.len()), (3, 1));
+    assert_eq!(in_memory.inventory("Steve")["diamond"], 1);
+}
+
+#[tokio::test]
+async fn a_server_in_memory_cannot_be_reached_while_it_is_down() {
+    // Somebody else has the port, which is no hindrance to a server that does not bind it.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap();
+    let game = Game::without_port(GameOptions { port: taken.port(), ..GameOptions::default() });
+    assert_eq!(game.address(), taken);
+    let mut raw = Raw::over(game.connect(64).unwrap());
+    raw.log_in().await;
+    game.disconnect();
+    assert_eq!(raw.bytes_until_closed().await, b"");
+    let mut raw = Raw::over(game.connect(64).unwrap());
+    raw.log_in().await;
+    game.stop().await;
+    assert_eq!(raw.bytes_until_closed().await, b"");
+    assert!(game.connect(64).is_none());
+    game.start_again().unwrap();
+    let mut raw = Raw::over(game.connect(64).unwrap());
+    raw.log_in().await;
+    raw.ask("list").await;
+    assert_eq!(game.record().connections, 3);
+}
+
+#[tokio::test]
+async fn a_small_buffer_splits_a_write_and_an_answer() {
+    let game = Game::without_port(GameOptions::default());
+    // As many bytes as the login has: the frame of `list` fits, its reply takes two pieces.
+    let mut raw = Raw::over(game.connect(27).unwrap());
+    raw.log_in().await;
+    assert_eq!(raw.ask("list").await, "There are 0 of a max of 20 players online: ");
+    // Nobody reads the second part.
+    let command = command(1, "say so many words");
+    let written = tokio::time::timeout(Duration::from_secs(10), raw.try_write(&command)).await;
+    assert!(written.unwrap().is_err());
+    assert_eq!(raw.bytes_until_closed().await, b"");
+    assert_eq!(game.record().violations, ["a read of 27 bytes holds a frame that claims 27"]);
+    assert_eq!(game.record().received, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_are_told_in_the_order_in_which_they_came() {
+    let game = Game::without_port(GameOptions::default());
+    game.always("say", Habit::Withheld);
+    let (told, mut order) = tokio::sync::mpsc::unbounded_channel();
+    for number in 0..20 {
+        let mut raw = Raw::over(game.connect(64 * 1024).unwrap());
+        raw.log_in().await;
+        raw.send("say hi").await;
+        let (game, told, read) = (game.clone(), told.clone(), told.clone());
+        tokio::spawn(async move {
+            game.until(|record| record.console.len() == 20).await;
+            told.send(number).unwrap();
+        });
+        tokio::spawn(async move {
+            raw.frame().await.unwrap();
+            read.send(100 + number).unwrap();
+        });
+        // The paused clock goes on once everybody waits.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    game.release_replies();
+    let mut all = Vec::new();
+    order.recv_many(&mut all, 20).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    order.recv_many(&mut all, 20).await;
+    assert_eq!(all, (0..20).chain(100..120).collect::<Vec<_>>());
 }

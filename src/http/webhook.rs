@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::server::{Answer, read_body, sentence, without_body};
 use crate::config::Config;
-use crate::domain::event::{Delivery, Envelope, OWN_TYPES, SERVER_VOTE};
+use crate::domain::event::{Delivery, Envelope, EventKey, OWN_TYPES, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
 use crate::intake::Intake;
@@ -68,7 +68,7 @@ pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc
     }
     let standing = intake.deliver(event, deadline).await;
     tracing::debug!(%event, ?standing, "delivery answered");
-    answer(&delivery, standing)
+    answer(event, standing)
 }
 
 fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)> {
@@ -91,9 +91,8 @@ fn wrong_method(allowed: &'static str) -> Answer {
     answer
 }
 
-/// What the platform is told about a grant. Shown to the project's owner in the platform's interface.
-fn answer(delivery: &Delivery, standing: Standing) -> Answer {
-    let event = &delivery.key;
+/// What the platform is told about the grant of an event. Shown to the project's owner in the platform's interface.
+pub fn answer(event: &EventKey, standing: Standing) -> Answer {
     match standing {
         Standing::Granted | Standing::Recorded | Standing::AwaitsPlayer => {
             sentence(StatusCode::NO_CONTENT, "")

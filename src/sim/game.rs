@@ -1,8 +1,10 @@
-//! A simulated Minecraft server: RCON over a real socket as vanilla does it, a main thread, players with inventories.
+//! A simulated Minecraft server: RCON as vanilla does it, over real sockets or in memory, a main thread, players with
+//! inventories.
 //!
 //! What it does on the wire and what it says is taken from `contract/rcon.md`. It is deterministic: nothing in it
-//! waits for a clock but the habits that are about time ([`Habit::Lag`], [`Habit::Late`], [`When::After`]). Its record
-//! is the oracle of the tests: what stands in [`Record::console`] ran, and nothing else did.
+//! waits for a clock but the habits that are about time ([`Habit::Lag`], [`Habit::Late`], [`When::After`]), and nothing
+//! is drawn, so that on one thread with a paused clock the same conversation always runs the same. Its record is the
+//! oracle of the tests: what stands in [`Record::console`] ran, and nothing else did.
 
 mod commands;
 mod habits;
@@ -18,8 +20,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,7 +35,7 @@ use world::World;
 /// What a simulated game server is like from its start.
 #[derive(Clone, Debug)]
 pub struct GameOptions {
-    /// On 127.0.0.1; 0 for one that the system chooses.
+    /// On 127.0.0.1; 0 for one that the system chooses. With [`Game::without_port`] no more than a part of its address.
     pub port: u16,
     /// The RCON password.
     pub password: String,
@@ -100,12 +103,16 @@ pub struct Game {
 /// What the handles, the main thread and the connections share.
 struct Shared {
     address: SocketAddr,
+    /// Whether a socket is bound to the address while the server runs.
+    listens: bool,
     state: Mutex<State>,
-    record: watch::Sender<Record>,
-    /// Whether the main thread stands still.
+    record: Mutex<Record>,
+    /// Told of every change of the record. A `watch` would wake several who wait in an order that it draws.
+    recorded: Notify,
+    /// Whether the main thread stands still. Nobody but the main thread waits for it.
     held: watch::Sender<bool>,
-    /// How often withheld replies were released.
-    releases: watch::Sender<u64>,
+    /// Told when withheld replies are released.
+    releases: Notify,
 }
 
 struct State {
@@ -126,6 +133,8 @@ struct Run {
     /// Ends the connections of this moment; a child of `stop`.
     connections: CancellationToken,
     tasks: TaskTracker,
+    /// To the main thread.
+    jobs: mpsc::UnboundedSender<Job>,
 }
 
 /// A command on its way to the main thread.
@@ -142,6 +151,17 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the record and tells those who wait for it.
+    fn note<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
+        let noted = change(&mut self.record());
+        self.recorded.notify_waiters();
+        noted
+    }
 }
 
 impl Game {
@@ -151,9 +171,25 @@ impl Game {
     /// Where the port cannot be bound.
     pub fn start(options: GameOptions) -> io::Result<Game> {
         let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
-        let game = Game {
+        let game = Game::new(options, listener.local_addr()?, true);
+        game.run(Some(listener));
+        Ok(game)
+    }
+
+    /// Starts a game server that listens nowhere: [`Game::connect`] is the only way to it. No socket is bound; all
+    /// else is as with a port. Call it within a tokio runtime.
+    pub fn without_port(options: GameOptions) -> Game {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let game = Game::new(options, address, false);
+        game.run(None);
+        game
+    }
+
+    fn new(options: GameOptions, address: SocketAddr, listens: bool) -> Game {
+        Game {
             shared: Arc::new(Shared {
-                address: listener.local_addr()?,
+                address,
+                listens,
                 state: Mutex::new(State {
                     password: options.password,
                     logins: Logins::default(),
@@ -162,24 +198,39 @@ impl Game {
                     said: String::new(),
                     run: None,
                 }),
-                record: watch::Sender::default(),
+                record: Mutex::default(),
+                recorded: Notify::new(),
                 held: watch::Sender::new(false),
-                releases: watch::Sender::new(0),
+                releases: Notify::new(),
             }),
-        };
-        game.run(listener);
-        Ok(game)
+        }
     }
 
-    fn run(&self, listener: TcpListener) {
+    fn run(&self, listener: Option<TcpListener>) {
         let stop = CancellationToken::new();
-        let run = Run { connections: stop.child_token(), stop, tasks: TaskTracker::new() };
         let (jobs, queue) = mpsc::unbounded_channel();
+        let run = Run { connections: stop.child_token(), stop, tasks: TaskTracker::new(), jobs };
         let main_thread = main_thread(self.shared.clone(), queue);
         run.tasks.spawn(run.stop.clone().run_until_cancelled_owned(main_thread));
-        let accept = accept(self.shared.clone(), listener, run.tasks.clone(), jobs);
-        run.tasks.spawn(run.stop.clone().run_until_cancelled_owned(accept));
+        if let Some(listener) = listener {
+            let accept = accept(self.shared.clone(), listener);
+            run.tasks.spawn(run.stop.clone().run_until_cancelled_owned(accept));
+        }
         self.shared.state().run = Some(run);
+    }
+
+    /// A new connection in memory, served like one that came by the port: counted, and closed by [`Game::stop`] and
+    /// [`Game::disconnect`]. `None` while the server is down. `buffer` is how many bytes are under way in each
+    /// direction at most; 64 KiB take every frame in one write, fewer than a frame has make the game see it in parts,
+    /// which it punishes as vanilla does. Call it within the runtime of the server.
+    pub fn connect(&self, buffer: usize) -> Option<DuplexStream> {
+        let (ours, theirs) = tokio::io::duplex(buffer);
+        admit(&self.shared, ours).then_some(theirs)
+    }
+
+    /// Runs a command on the server's own console and gives its reply. It is not in the record.
+    pub fn console_command(&self, command: &str) -> String {
+        commands::run(&mut self.shared.state().world, command)
     }
 
     /// Stops the server: when this returns, connections and port are closed, and commands that had not run are gone.
@@ -193,13 +244,14 @@ impl Game {
         }
     }
 
-    /// Starts a stopped server again, on the same port. One that runs goes on.
+    /// Starts a stopped server again, on the same port if it has one. One that runs goes on.
     ///
     /// # Errors
     /// Where the port was taken in the meantime.
     pub fn start_again(&self) -> io::Result<()> {
         if self.shared.state().run.is_none() {
-            self.run(listen(self.shared.address)?);
+            let listener = self.shared.listens.then(|| listen(self.shared.address)).transpose()?;
+            self.run(listener);
         }
         Ok(())
     }
@@ -212,7 +264,7 @@ impl Game {
         }
     }
 
-    /// Where its RCON listens.
+    /// Where its RCON listens; without a port, where it would with the one that it was given.
     pub fn address(&self) -> SocketAddr {
         self.shared.address
     }
@@ -252,21 +304,28 @@ impl Game {
 
     /// Every command that ran, in order.
     pub fn console(&self) -> Vec<Executed> {
-        self.shared.record.borrow().console.clone()
+        self.shared.record().console.clone()
     }
 
     /// All that the server has seen so far.
     pub fn record(&self) -> Record {
-        self.shared.record.borrow().clone()
+        self.shared.record().clone()
     }
 
-    /// Waits until the record fulfils `condition`, and gives it. Without a time limit: that is the caller's.
-    pub async fn until(&self, condition: impl FnMut(&Record) -> bool) -> Record {
-        let mut record = self.shared.record.subscribe();
-        // The sender lives in `self`, so waiting cannot fail.
-        #[allow(clippy::expect_used)]
-        let record = record.wait_for(condition).await.expect("the record outlives its watchers");
-        record.clone()
+    /// Waits until the record fulfils `condition`, and gives it. Without a time limit: that is the caller's. The
+    /// condition looks at the record only: asking the game for it again would wait for itself.
+    pub async fn until(&self, mut condition: impl FnMut(&Record) -> bool) -> Record {
+        loop {
+            // Told of everything from here on.
+            let recorded = self.shared.recorded.notified();
+            {
+                let record = self.shared.record();
+                if condition(&record) {
+                    return record.clone();
+                }
+            }
+            recorded.await;
+        }
     }
 
     /// The password of logins from now on.
@@ -306,7 +365,7 @@ impl Game {
 
     /// Sends the replies that [`Habit::Withheld`] keeps back by now.
     pub fn release_replies(&self) {
-        self.shared.releases.send_modify(|releases| *releases += 1);
+        self.shared.releases.notify_waiters();
     }
 }
 
@@ -318,12 +377,24 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(1024)
 }
 
-async fn accept(
-    shared: Arc<Shared>,
-    listener: TcpListener,
-    tasks: TaskTracker,
-    jobs: mpsc::UnboundedSender<Job>,
-) {
+/// Serves one more connection, and says whether the server runs. Otherwise the socket is closed as it is dropped.
+fn admit<S>(shared: &Arc<Shared>, socket: S) -> bool
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let Some(run) = shared.state().run.clone() else {
+        return false;
+    };
+    let number = shared.note(|record| {
+        record.connections += 1;
+        record.connections
+    });
+    let connection = wire::serve(shared.clone(), socket, number, run.jobs);
+    run.tasks.spawn(run.connections.run_until_cancelled_owned(connection));
+    true
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         // A connection that was gone before it could be accepted is not one.
         let Ok((socket, _)) = listener.accept().await else {
@@ -332,17 +403,9 @@ async fn accept(
         // Two small frames in a row would cost the system's 40 ms otherwise, and the tests minutes. It changes no
         // bytes, so a socket that cannot do it is as good.
         drop(socket.set_nodelay(true));
-        // Down already: the socket is closed as it is dropped.
-        let Some(token) = shared.state().run.as_ref().map(|run| run.connections.clone()) else {
+        if !admit(&shared, socket) {
             return;
-        };
-        let mut number = 0;
-        shared.record.send_modify(|record| {
-            record.connections += 1;
-            number = record.connections;
-        });
-        let connection = wire::serve(shared.clone(), socket, number, jobs.clone());
-        tasks.spawn(token.run_until_cancelled_owned(connection));
+        }
     }
 }
 
@@ -362,15 +425,10 @@ async fn main_thread(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<Job
             state.said.push_str(&reply);
             reply
         };
-        let mut place = 0;
-        shared.record.send_modify(|record| {
-            place = record.console.len();
-            record.console.push(Executed {
-                command: job.command,
-                reply,
-                answered: false,
-                connection: job.connection,
-            });
+        let (command, connection) = (job.command, job.connection);
+        let place = shared.note(|record| {
+            record.console.push(Executed { command, reply, answered: false, connection });
+            record.console.len() - 1
         });
         // Whoever sent it may be gone; it has run all the same.
         let _ = job.ran.send(place);

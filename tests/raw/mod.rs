@@ -2,31 +2,43 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 #![allow(dead_code)] // every test file uses a part of it
 
+use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use votive::rcon::frame::{COMMAND, Frame, LOGIN};
 use votive::sim::game::{Game, GameOptions};
 
-pub(crate) struct Raw {
-    socket: TcpStream,
+pub(crate) struct Raw<S = TcpStream> {
+    socket: S,
     received: BytesMut,
     id: i32,
 }
 
 impl Raw {
     pub(crate) async fn connect(game: &Game) -> Raw {
-        Raw { socket: TcpStream::connect(game.address()).await.unwrap(), received: BytesMut::new(), id: 100 }
+        Raw::over(TcpStream::connect(game.address()).await.unwrap())
     }
 
     /// Connected, and logged in with the usual password.
     pub(crate) async fn logged_in(game: &Game) -> Raw {
         let mut raw = Raw::connect(game).await;
-        let answer = raw.login(&GameOptions::default().password).await;
-        assert_eq!((answer.id, answer.kind, &answer.payload[..]), (raw.id, COMMAND, &b""[..]));
+        raw.log_in().await;
         raw
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    pub(crate) fn over(socket: S) -> Raw<S> {
+        Raw { socket, received: BytesMut::new(), id: 100 }
+    }
+
+    /// Logs in with the usual password.
+    pub(crate) async fn log_in(&mut self) {
+        let answer = self.login(&GameOptions::default().password).await;
+        assert_eq!((answer.id, answer.kind, &answer.payload[..]), (self.id, COMMAND, &b""[..]));
     }
 
     pub(crate) async fn login(&mut self, password: &str) -> Frame {
@@ -51,7 +63,12 @@ impl Raw {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        self.socket.write_all(bytes).await.unwrap();
+        self.try_write(bytes).await.unwrap();
+    }
+
+    /// Writes to a connection that may be closed meanwhile.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes).await
     }
 
     /// The next frame, `None` where the connection was closed before it was whole.

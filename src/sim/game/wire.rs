@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -21,13 +19,11 @@ const ONE_READ: usize = 1460;
 const ONE_FRAME: usize = 4096;
 
 /// Serves one connection until either side closes it.
-pub(super) async fn serve(
-    shared: Arc<Shared>,
-    socket: TcpStream,
-    number: u64,
-    jobs: mpsc::UnboundedSender<Job>,
-) {
-    let (reader, writer) = socket.into_split();
+pub(super) async fn serve<S>(shared: Arc<Shared>, socket: S, number: u64, jobs: mpsc::UnboundedSender<Job>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (reader, writer) = tokio::io::split(socket);
     let mut connection = Connection {
         shared,
         number,
@@ -40,11 +36,11 @@ pub(super) async fn serve(
     let _ = connection.converse(reader).await;
 }
 
-struct Connection {
+struct Connection<S> {
     shared: Arc<Shared>,
     number: u64,
     jobs: mpsc::UnboundedSender<Job>,
-    writer: Arc<Mutex<OwnedWriteHalf>>,
+    writer: Arc<Mutex<WriteHalf<S>>>,
     /// Second frames that leave before the next reply.
     owed: Vec<Frame>,
     /// Second frames that leave at their time; dropped with the connection.
@@ -58,8 +54,8 @@ enum Then {
     Close,
 }
 
-impl Connection {
-    async fn converse(&mut self, mut reader: OwnedReadHalf) -> io::Result<()> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<S> {
+    async fn converse(&mut self, mut reader: ReadHalf<S>) -> io::Result<()> {
         let mut buffer = [0; ONE_READ];
         let mut logged_in = false;
         loop {
@@ -70,7 +66,7 @@ impl Connection {
             let (id, kind, text) = match request(&buffer[..length]) {
                 Ok(request) => request,
                 Err(violation) => {
-                    self.shared.record.send_modify(|record| record.violations.push(violation));
+                    self.shared.note(|record| record.violations.push(violation));
                     return Ok(());
                 }
             };
@@ -97,7 +93,7 @@ impl Connection {
             let state = self.shared.state();
             (!password.is_empty() && password == state.password, state.logins)
         };
-        self.shared.record.send_modify(|record| record.logins += 1);
+        self.shared.note(|record| record.logins += 1);
         *logged_in = right && logins != Logins::Silent;
         match (logins, right) {
             (Logins::Silent, _) => Ok(Then::GoOn),
@@ -107,7 +103,7 @@ impl Connection {
                 Ok(Then::GoOn)
             }
             (Logins::Close, false) => {
-                self.shared.record.send_modify(|record| record.refusals += 1);
+                self.shared.note(|record| record.refusals += 1);
                 Ok(Then::Close)
             }
             (_, false) => {
@@ -118,7 +114,7 @@ impl Connection {
     }
 
     async fn refuse(&self) -> io::Result<()> {
-        self.shared.record.send_modify(|record| record.refusals += 1);
+        self.shared.note(|record| record.refusals += 1);
         self.send(&Frame::new(REFUSED_ID, COMMAND, "")).await
     }
 
@@ -128,7 +124,9 @@ impl Connection {
             state.said.clear();
             state.habits.befall(&command)
         };
-        let releases = *self.shared.releases.borrow();
+        // Told of the releases from here on.
+        let shared = self.shared.clone();
+        let released = shared.releases.notified();
         let (ran, place) = oneshot::channel();
         let runs = !manner.closes_before_run && !manner.expired;
         if runs {
@@ -139,7 +137,7 @@ impl Connection {
             }
         }
         // Only now: whoever waits for this may count on the command waiting at the main thread.
-        self.shared.record.send_modify(|record| record.received += 1);
+        self.shared.note(|record| record.received += 1);
         if manner.closes_before_run {
             return Ok(Then::Close);
         }
@@ -152,10 +150,7 @@ impl Connection {
             return Ok(Then::Close);
         };
         if manner.withheld {
-            let mut released = self.shared.releases.subscribe();
-            if released.wait_for(|now| *now > releases).await.is_err() {
-                return Ok(Then::Close);
-            }
+            released.await;
         }
         if !manner.late.is_zero() {
             tokio::time::sleep(manner.late).await;
@@ -212,7 +207,7 @@ impl Connection {
     }
 
     fn answered(&self, place: usize, answered: bool) {
-        self.shared.record.send_modify(|record| record.console[place].answered = answered);
+        self.shared.note(|record| record.console[place].answered = answered);
     }
 
     async fn send(&self, frame: &Frame) -> io::Result<()> {

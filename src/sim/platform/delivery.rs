@@ -133,6 +133,7 @@ impl Delivery {
         let mut closed = false;
         loop {
             tokio::select! {
+                biased;
                 answer = &mut exchange => return answer.map_err(io::Error::other),
                 _ = &mut connection, if !closed => closed = true,
             }

@@ -1,0 +1,153 @@
+//! What has to hold after every history: the promises of the design, checked against the game servers' own record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use votive::domain::award::{Award, AwardState, Finish, MOST_REPEATS, Step};
+use votive::domain::grant::{Grant, Stage};
+use votive::domain::reward::InDoubtRule;
+use votive::domain::standing::Standing;
+
+use crate::api::{UNREWARDABLE, event};
+use crate::history::VOTES;
+use crate::life::{Answer, Life};
+
+/// How often each command ran.
+type Ran = BTreeMap<String, usize>;
+
+/// Lets everything heal and checks; then has the operator settle what is in doubt and checks again, and delivers every
+/// vote once more.
+///
+/// # Errors
+/// Which promise was broken, and how.
+pub async fn check(life: &mut Life) -> Result<(), String> {
+    life.heal().await?;
+    let grants = life.grants().await;
+    let ran = ran(life);
+    nobody_is_forgotten(&life.answers(), &grants)?;
+    let mut doubts = 0;
+    for grant in &grants {
+        doubts += stands(grant, &ran).map_err(|why| format!("{}: {why}", grant.event))?;
+    }
+    if doubts > life.most_doubts {
+        return Err(format!("{doubts} doubts, and no more than {} can have been", life.most_doubts));
+    }
+    // The order of plans is that of the clock, once a daemon has been started anew.
+    if !life.clock_was_set() {
+        in_order(&grants, life)?;
+    }
+
+    life.settle_everything().await;
+    for grant in &life.grants().await {
+        if stands(grant, &self::ran(life)).map_err(|why| format!("{}, settled: {why}", grant.event))? > 0 {
+            return Err(format!("{} is still in doubt after it was settled", grant.event));
+        }
+    }
+
+    let answers = life.deliver_everything().await;
+    let expected = |vote| if UNREWARDABLE.contains(&vote) { 422 } else { 204 };
+    let settled = self::ran(life);
+    for vote in 0..VOTES {
+        let statuses: Vec<u16> =
+            answers.iter().filter(|answer| answer.vote == vote).map(|answer| answer.status).collect();
+        if statuses != [expected(vote)] {
+            return Err(format!("vote {vote} is answered with {statuses:?} in the end"));
+        }
+    }
+    for grant in &life.grants().await {
+        stands(grant, &settled).map_err(|why| format!("{}, in the end: {why}", grant.event))?;
+    }
+    let known: BTreeSet<String> = commands_of(&life.grants().await);
+    match settled.keys().find(|command| !known.contains(*command)) {
+        Some(command) => Err(format!("{command:?} ran and no grant has it")),
+        None => Ok(()),
+    }
+}
+
+/// How often each command ran that belongs to a reward.
+fn ran(life: &Life) -> Ran {
+    let mut ran = Ran::new();
+    let questions = ["list", "minecraft:list", "execute if entity"];
+    for command in life.commands() {
+        if !questions.iter().any(|question| command.starts_with(question)) {
+            *ran.entry(command).or_default() += 1;
+        }
+    }
+    ran
+}
+
+fn commands_of(grants: &[Grant]) -> BTreeSet<String> {
+    let awards = grants.iter().filter_map(Grant::plan).flat_map(|plan| &plan.awards);
+    awards.flat_map(|award| &award.steps).map(|step| step.command.clone()).collect()
+}
+
+/// What the platform was told is recorded, is there.
+fn nobody_is_forgotten(answers: &[Answer], grants: &[Grant]) -> Result<(), String> {
+    for Answer { vote, standing, status } in answers {
+        let there = grants.iter().any(|grant| grant.event == event(*vote));
+        if *standing != Standing::Unrecorded && !there {
+            return Err(format!("vote {vote} was answered with {status} and is gone"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a grant has come to an end, with each command as often as its award says. Gives the number of its doubts.
+fn stands(grant: &Grant, ran: &Ran) -> Result<usize, String> {
+    let plan = match &grant.stage {
+        Stage::Received { .. } => return Err("its vote was never fetched".to_owned()),
+        // A replica that lagged for too long; delivering again helps, which is checked in the end.
+        Stage::Refused { .. } => return Ok(0),
+        Stage::Planned(plan) => plan,
+    };
+    let mut doubts = 0;
+    for award in &plan.awards {
+        let why = |why: String| format!("{}: {why}", award.reward);
+        match &award.state {
+            AwardState::Done => {}
+            AwardState::InDoubt { .. } => doubts += 1,
+            other => return Err(why(format!("it is {other:?} in the end"))),
+        }
+        for step in &award.steps {
+            as_often_as_it_says(award, step, ran).map_err(why)?;
+        }
+    }
+    Ok(doubts)
+}
+
+fn as_often_as_it_says(award: &Award, step: &Step, ran: &Ran) -> Result<(), String> {
+    let times = ran.get(&step.command).copied().unwrap_or_default();
+    let most = if step.in_doubt == InDoubtRule::Repeat { 1 + usize::from(MOST_REPEATS) } else { 1 };
+    let is_next = award.next_step().is_some_and(|next| next.serial == step.serial);
+    let fits = match &step.finished {
+        Some(Finish::Ran { .. } | Finish::Settled) => (1..=most).contains(&times),
+        Some(Finish::PassedOver { .. }) => times <= 1,
+        None if is_next && matches!(award.state, AwardState::InDoubt { .. }) => times <= most,
+        None => times == 0,
+    };
+    let finished = step.finished.as_ref();
+    if fits { Ok(()) } else { Err(format!("{:?} ran {times} times, finished: {finished:?}", step.command)) }
+}
+
+/// Votes of one player, on one server, are rewarded in the order of their plans: those that went through without a doubt.
+fn in_order(grants: &[Grant], life: &Life) -> Result<(), String> {
+    let commands = life.commands();
+    let mut last: BTreeMap<String, (u64, usize)> = BTreeMap::new();
+    let mut plans: Vec<_> = grants.iter().filter_map(Grant::plan).collect();
+    plans.sort_by_key(|plan| plan.order);
+    for plan in plans {
+        let Some(award) = plan.awards.first() else { continue };
+        let gift = award.steps.iter().find(|step| step.needs_player);
+        let Some(step) = gift.filter(|step| matches!(step.finished, Some(Finish::Ran { .. }))) else {
+            continue;
+        };
+        let at = commands.iter().position(|command| *command == step.command).unwrap_or_default();
+        // Of plans that are made at one moment, in microseconds, either may be the first to reach the worker.
+        if let Some((order, before)) = last.insert(plan.player.key(), (plan.order, at))
+            && before > at
+            && plan.order > order + 1_000
+        {
+            return Err(format!("{:?} came before the plan {order}, which is older", step.command));
+        }
+    }
+    Ok(())
+}

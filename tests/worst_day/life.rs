@@ -1,0 +1,380 @@
+//! The life of a daemon through a history: the real parts between a simulated disk, API and game servers, on one thread
+//! under simulated time.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use votive::config::{self, Config, Sources};
+use votive::domain::award::AwardState;
+use votive::domain::grant::Grant;
+use votive::domain::standing::Standing;
+use votive::http::webhook;
+use votive::intake::Intake;
+use votive::ledger::Ledger;
+use votive::sim::game::{Game, GameOptions};
+use votive::sim::network::{ORDERLY, SimulatedNetwork};
+use votive::surroundings::{Clock, Surroundings};
+use votive::tasks::Tasks;
+
+use crate::api::{SimulatedApi, Weather, event};
+use crate::disk::{Disk, Loss};
+use crate::history::{Op, SERVERS, VOTES};
+
+/// An hour heals everything that heals by itself, and no lag lasts as long.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// What a delivery may take.
+const DEADLINE: Duration = Duration::from_secs(4);
+/// How long the daemon takes to stop before it is killed.
+const DRAIN: Duration = Duration::from_secs(11);
+/// The time at which every history begins.
+const START: i64 = 1_790_000_000;
+/// The most doubts that one fault can leave: each server has one command on its way.
+const DOUBTS_OF_A_KILL: usize = SERVERS;
+
+const REWARDS: &str = "
+gamemonitoring: {signing_token: a-token-for-the-simulation}
+servers:
+  survival:
+    {id: 1, rcon: '127.0.0.1:1', password: a-password, rewards: [daily, score, twice, never-mind], pace: 1000/s}
+  creative:
+    {id: 2, rcon: '127.0.0.1:2', password: a-password, rewards: [daily, score, twice, never-mind], pace: 1000/s}
+rewards:
+  daily:
+    commands:
+      - 'give {player} minecraft:diamond 3'
+      - 'xp add {player} 5 points'
+      - {run: 'say {player} voted', require_online: false, optional: true}
+  score:
+    commands:
+      - {run: 'scoreboard players add {player} votes 1', require_online: false}
+      - {run: 'scoreboard players add {player} wins 1', require_online: false}
+  twice:
+    commands:
+      - {run: 'xp add {player} 1 points', in_doubt: repeat}
+  never-mind:
+    commands:
+      - {run: 'xp add {player} 2 points', in_doubt: skip}
+";
+
+/// What the platform was told about a vote.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub vote: u8,
+    pub standing: Standing,
+    pub status: u16,
+}
+
+pub struct Life {
+    born: Instant,
+    disk: Disk,
+    games: Vec<Game>,
+    /// Which of them stand still.
+    held: [bool; SERVERS],
+    api: Arc<SimulatedApi>,
+    network: Arc<SimulatedNetwork>,
+    config: Arc<Config>,
+    /// How far the clock on the wall is from the time that has passed, in hours.
+    clock: Arc<AtomicI64>,
+    clock_was_set: bool,
+    process: Option<Process>,
+    answers: Arc<Mutex<Vec<Answer>>>,
+    /// How many steps can have come into doubt by now.
+    pub most_doubts: usize,
+    /// What a cut that is to come leaves of the disk.
+    loss: Loss,
+}
+
+struct Process {
+    intake: Arc<Intake>,
+    ledger: Ledger,
+    tasks: Tasks,
+    shutdown: CancellationToken,
+    session: u64,
+}
+
+fn configuration() -> Config {
+    let directory = tempfile::tempdir().unwrap();
+    let path: PathBuf = directory.path().join("rewards.yaml");
+    std::fs::write(&path, REWARDS).unwrap();
+    let sources = Sources { path, state_dir: None, env: Default::default() };
+    config::load(&sources).config.unwrap_or_else(|problems| panic!("{}", problems[0]))
+}
+
+impl Life {
+    /// A life that begins with an empty ledger on `disk`.
+    pub async fn new(disk: Disk) -> Life {
+        // A new ledger gets its name only when it is whole, so no fault strikes while it is made.
+        let tasks = Tasks::default();
+        drop(Ledger::on(disk.attach(), &tasks).unwrap());
+        tasks.ended().await;
+        static CONFIG: std::sync::OnceLock<Config> = std::sync::OnceLock::new();
+        let config = Arc::new(CONFIG.get_or_init(configuration).clone());
+        let options = GameOptions { password: "a-password".to_owned(), ..GameOptions::default() };
+        let games: Vec<Game> = (0..SERVERS).map(|_| Game::without_port(options.clone())).collect();
+        let addresses = config.servers.iter().map(|server| server.rcon.clone());
+        let network = SimulatedNetwork::new(addresses.zip(games.iter().cloned()));
+        let life = Life {
+            born: Instant::now(),
+            disk,
+            games,
+            held: [false; SERVERS],
+            api: Arc::new(SimulatedApi::new()),
+            network: Arc::new(network),
+            config,
+            clock: Arc::default(),
+            clock_was_set: false,
+            process: None,
+            answers: Arc::default(),
+            most_doubts: 0,
+            loss: Loss::Nothing,
+        };
+        for player in 0..VOTES.div_ceil(2) {
+            life.join(player);
+        }
+        for game in &life.games {
+            for objective in ["votes", "wins"] {
+                game.console_command(&format!("scoreboard objectives add {objective} dummy"));
+            }
+        }
+        life
+    }
+
+    fn join(&self, player: u8) {
+        for game in &self.games {
+            game.join(&format!("P{player}"));
+            game.join(&format!("Pb{player}"));
+        }
+    }
+
+    fn leave(&self, player: u8) {
+        for game in &self.games {
+            game.leave(&format!("P{player}"));
+            game.leave(&format!("Pb{player}"));
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        let (born, hours) = (self.born, Arc::clone(&self.clock));
+        let now = move || {
+            let passed = SignedDuration::try_from(born.elapsed()).unwrap();
+            let set = SignedDuration::from_hours(hours.load(Ordering::Relaxed));
+            Timestamp::from_second(START).unwrap() + passed + set
+        };
+        Surroundings { clock: Clock::new(now), api: self.api.clone(), network: self.network.clone() }
+    }
+
+    /// A daemon that runs, if the disk lets it start.
+    async fn process(&mut self) -> Option<&Process> {
+        self.bury().await;
+        if self.process.is_none() {
+            self.process = self.start().await;
+        }
+        self.process.as_ref()
+    }
+
+    async fn start(&self) -> Option<Process> {
+        let (tasks, shutdown) = (Tasks::default(), CancellationToken::new());
+        let session = self.disk.session();
+        let ledger = Ledger::on(self.disk.attach(), &tasks).ok()?;
+        let parts = (Arc::clone(&self.config), ledger.clone(), self.surroundings());
+        let intake = Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone()).await.ok()?;
+        Some(Process { intake, ledger, tasks, shutdown, session })
+    }
+
+    /// Clears away a process that was cut off, or that has to stop because its ledger failed.
+    async fn bury(&mut self) {
+        let Some(process) = &self.process else { return };
+        let cut = self.disk.is_cut(process.session);
+        let failed = timeout(Duration::ZERO, process.ledger.failed()).await.is_ok();
+        if cut || failed {
+            self.kill(self.loss).await;
+        }
+    }
+
+    async fn kill(&mut self, loss: Loss) {
+        let Some(process) = self.process.take() else { return };
+        // Before anything else: the ledger writes a last time when it is dropped.
+        self.disk.cut(loss);
+        self.most_doubts += DOUBTS_OF_A_KILL;
+        let tasks = process.tasks.clone();
+        tasks.kill();
+        drop(process);
+        tasks.ended().await;
+    }
+
+    async fn terminate(&mut self) {
+        self.bury().await;
+        let Some(process) = self.process.take() else { return };
+        let Process { intake, ledger, tasks, shutdown, .. } = process;
+        shutdown.cancel();
+        drop((intake, ledger));
+        if timeout(DRAIN, tasks.ended()).await.is_err() {
+            self.most_doubts += DOUBTS_OF_A_KILL;
+            tasks.kill();
+            tasks.ended().await;
+        }
+    }
+
+    pub async fn perform(&mut self, op: &Op) {
+        match op {
+            Op::Deliver { vote, copies } => self.deliver(*vote, *copies).await,
+            Op::Wait { ms } => sleep(Duration::from_millis(*ms)).await,
+            Op::Leave { player } => self.leave(*player),
+            Op::Join { player } => self.join(*player),
+            Op::Stop { server } => {
+                self.most_doubts += 1;
+                self.games[*server].stop().await;
+            }
+            Op::Start { server } => self.games[*server].start_again().unwrap(),
+            Op::Disconnect { server } => {
+                self.most_doubts += 1;
+                self.games[*server].disconnect();
+            }
+            Op::Hold { server } => {
+                // Every command that is sent from now on goes unanswered.
+                self.most_doubts = usize::MAX / 2;
+                self.held[*server] = true;
+                self.games[*server].hold();
+            }
+            Op::Release { server } => {
+                self.held[*server] = false;
+                self.games[*server].release();
+                self.games[*server].release_replies();
+            }
+            Op::Narrow { bytes } => {
+                self.most_doubts += 1;
+                self.network.narrow(*bytes);
+            }
+            Op::Befall { server, command, habit } => {
+                self.most_doubts += 1;
+                self.games[*server].once(command, habit.clone());
+            }
+            Op::Api { weather } => self.api.set(*weather),
+            Op::Kill { steps, loss } => {
+                for _ in 0..*steps {
+                    yield_now().await;
+                }
+                self.bury().await;
+                self.kill(*loss).await;
+            }
+            Op::CutAfter { operations, loss } => {
+                self.loss = *loss;
+                self.disk.cut_after(u64::from(*operations));
+            }
+            Op::Terminate => self.terminate().await,
+            Op::Fill => self.disk.fill(),
+            Op::Break => self.disk.break_down(),
+            Op::Mend => self.disk.mend(),
+            Op::SetClock { hours } => {
+                self.clock_was_set = true;
+                self.clock.fetch_add(*hours, Ordering::Relaxed);
+            }
+            Op::Resolve => self.resolve().await,
+        }
+    }
+
+    async fn deliver(&mut self, vote: u8, copies: u8) {
+        let answers = Arc::clone(&self.answers);
+        let Some(process) = self.process().await else { return };
+        for _ in 0..copies {
+            let (intake, answers) = (Arc::clone(&process.intake), Arc::clone(&answers));
+            process.tasks.spawn(async move {
+                let standing = intake.deliver(&event(vote), Instant::now() + DEADLINE).await;
+                let status = webhook::answer(&event(vote), standing.clone()).status().as_u16();
+                answers.lock().unwrap().push(Answer { vote, standing, status });
+            });
+        }
+    }
+
+    /// The operator settles every doubt by what the console says; not while a command may still be waiting in a game
+    /// that lags, because then even the console does not tell.
+    async fn resolve(&mut self) {
+        if self.held.contains(&true) {
+            return;
+        }
+        sleep(HOUR).await;
+        let grants = self.grants().await;
+        let commands = self.commands();
+        let Some(process) = self.process().await else { return };
+        for grant in grants {
+            let awards = grant.plan().map_or(&[][..], |plan| &plan.awards);
+            for award in awards.iter().filter(|award| matches!(award.state, AwardState::InDoubt { .. })) {
+                let Some(step) = award.next_step() else { continue };
+                let ran = commands.iter().any(|command| *command == step.command);
+                // A disk that fails meanwhile settles nothing.
+                drop(process.intake.settle(&grant.event.event_id, Some(&award.reward), ran).await);
+            }
+        }
+    }
+
+    /// Everything heals, and an hour goes by.
+    ///
+    /// # Errors
+    /// Where the daemon does not start.
+    pub async fn heal(&mut self) -> Result<(), String> {
+        self.bury().await;
+        self.disk.mend();
+        self.loss = Loss::Nothing;
+        self.api.set(Weather::Fine);
+        self.network.narrow(ORDERLY);
+        self.held = [false; SERVERS];
+        for game in &self.games {
+            // Connections that were made on the bad day are as bad.
+            self.most_doubts += 1;
+            game.disconnect();
+            game.behave();
+            game.release();
+            game.release_replies();
+            game.start_again().unwrap();
+        }
+        for player in 0..VOTES.div_ceil(2) {
+            self.join(player);
+        }
+        self.process().await.ok_or("the daemon does not start on a disk that is well")?;
+        sleep(HOUR).await;
+        Ok(())
+    }
+
+    pub async fn settle_everything(&mut self) {
+        self.resolve().await;
+        sleep(HOUR).await;
+    }
+
+    /// Delivers every vote once more, and gives the answers.
+    pub async fn deliver_everything(&mut self) -> Vec<Answer> {
+        self.answers.lock().unwrap().clear();
+        for vote in 0..VOTES {
+            self.deliver(vote, 1).await;
+        }
+        sleep(HOUR).await;
+        self.answers()
+    }
+
+    /// Every grant that the ledger has.
+    pub async fn grants(&mut self) -> Vec<Grant> {
+        let Some(process) = self.process().await else { return Vec::new() };
+        let records = (0..VOTES).filter_map(|vote| process.ledger.get(&event(vote)).ok().flatten());
+        records.map(|record| record.grant).collect()
+    }
+
+    /// Every command that ran, of all game servers.
+    pub fn commands(&self) -> Vec<String> {
+        let consoles = self.games.iter().flat_map(Game::console);
+        consoles.map(|executed| executed.command).collect()
+    }
+
+    pub fn clock_was_set(&self) -> bool {
+        self.clock_was_set
+    }
+
+    pub fn answers(&self) -> Vec<Answer> {
+        self.answers.lock().unwrap().clone()
+    }
+
+}

@@ -1,0 +1,118 @@
+//! The worst day, ten thousand times: random histories of deliveries, outages, kills, power cuts and torn writes, through
+//! the real domain, intake, dispatch, rcon and ledger, on one thread under simulated time. What a seed does, it does
+//! again.
+//!
+//! `SEED=17 HISTORIES=1 cargo test --locked --test worst_day random` replays a history; what fails is shrunk, and printed as
+//! Rust, so that it can become a test of its own in `cases`.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // in a test, a panic is the report
+#![allow(unreachable_pub)] // the modules are this test's own
+
+mod api;
+mod cases;
+mod disk;
+mod history;
+mod invariants;
+mod life;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use disk::Disk;
+use history::{Op, histories};
+use life::Life;
+
+/// How many histories are run where nobody says.
+const HISTORIES: u64 = 400;
+/// How long a history may take that takes milliseconds; it is told from one that goes round in circles.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What is said of one that does; each costs a thread, so it is not shrunk.
+const CIRCLES: &str = "it does not come to an end";
+/// How often a history that fails is run again in order to shrink it.
+const SHRINKS: usize = 2_000;
+
+/// Lives through a history on a disk that is honest or `lies`, and checks every promise.
+fn live(history: &[Op], lies: bool) -> Result<(), String> {
+    let (done, outcome) = mpsc::channel();
+    let history = history.to_vec();
+    thread::spawn(move || drop(done.send(live_here(&history, lies))));
+    outcome.recv_timeout(PATIENCE).map_err(|error| format!("{CIRCLES}: {error}"))?
+}
+
+fn live_here(history: &[Op], lies: bool) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    // Chance is part of the history.
+    fastrand::seed(history.len() as u64);
+    runtime.unwrap().block_on(async {
+        let disk = Disk::default();
+        let mut life = Life::new(disk.clone()).await;
+        if lies {
+            disk.lie();
+        }
+        for op in history {
+            life.perform(op).await;
+        }
+        invariants::check(&mut life).await
+    })
+}
+
+/// The history of a seed.
+fn tree(seed: u64) -> impl ValueTree<Value = Vec<Op>> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), random);
+    histories().new_tree(&mut runner).unwrap()
+}
+
+/// The smallest history that still fails, and how.
+fn shrink(mut tree: impl ValueTree<Value = Vec<Op>>, mut why: String) -> (Vec<Op>, String) {
+    let mut smallest = tree.current();
+    let mut goes_on = tree.simplify();
+    for _ in 0..SHRINKS {
+        if !goes_on || why.starts_with(CIRCLES) {
+            break;
+        }
+        goes_on = match live(&tree.current(), false) {
+            Err(still) => {
+                (smallest, why) = (tree.current(), still);
+                tree.simplify()
+            }
+            Ok(()) => tree.complicate(),
+        };
+    }
+    (smallest, why)
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+#[test]
+fn random_histories_break_no_promise() {
+    let (first, count) = (number("SEED", 0), number("HISTORIES", HISTORIES));
+    let (next, begun) = (AtomicU64::new(first), Instant::now());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        return;
+                    }
+                    let tree = tree(seed);
+                    if let Err(why) = live(&tree.current(), false) {
+                        next.store(first + count, Ordering::Relaxed);
+                        let (smallest, why_smallest) = shrink(tree, why.clone());
+                        panic!("seed {seed}: {why}\nshrunk: {smallest:#?}\nbreaks: {why_smallest}");
+                    }
+                }
+            });
+        }
+    });
+    println!("{count} histories from seed {first} in {:.0?}: no promise broken", begun.elapsed());
+}
