@@ -60,6 +60,11 @@ impl Disk {
         self.state().session
     }
 
+    /// How many operations there were so far.
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
     /// Cuts the process off in the middle of the operation that comes after so many others.
     pub fn cut_after(&self, operations: u64) {
         let mut state = self.state();

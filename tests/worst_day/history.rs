@@ -44,7 +44,7 @@ pub enum Op {
     /// The daemon is killed once its tasks have taken so many more steps.
     Kill { steps: u8, loss: Loss },
     /// The daemon is cut off in the middle of the disk operation that comes after so many others.
-    CutAfter { operations: u8, loss: Loss },
+    CutAfter { operations: u16, loss: Loss },
     /// The daemon is stopped in the orderly way.
     Terminate,
     /// The disk takes nothing any more.
@@ -113,7 +113,7 @@ fn op() -> impl Strategy<Value = Op> {
             1 => (1u64..20).prop_map(Weather::Slow),
         ].prop_map(|weather| Op::Api { weather }),
         4 => (0u8..100, loss()).prop_map(|(steps, loss)| Op::Kill { steps, loss }),
-        4 => (0u8..100, loss()).prop_map(|(operations, loss)| Op::CutAfter { operations, loss }),
+        4 => (0u16..100, loss()).prop_map(|(operations, loss)| Op::CutAfter { operations, loss }),
         1 => Just(Op::Terminate),
         1 => Just(Op::Fill),
         1 => Just(Op::Break),

@@ -306,7 +306,7 @@ impl Life {
             let awards = grant.plan().map_or(&[][..], |plan| &plan.awards);
             for award in awards.iter().filter(|award| matches!(award.state, AwardState::InDoubt { .. })) {
                 let Some(step) = award.next_step() else { continue };
-                let ran = commands.iter().any(|command| *command == step.command);
+                let ran = commands.contains(&step.command);
                 // A disk that fails meanwhile settles nothing.
                 drop(process.intake.settle(&grant.event.event_id, Some(&award.reward), ran).await);
             }
@@ -376,5 +376,4 @@ impl Life {
     pub fn answers(&self) -> Vec<Answer> {
         self.answers.lock().unwrap().clone()
     }
-
 }
