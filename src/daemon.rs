@@ -83,7 +83,6 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), DaemonError> {
     let config = Arc::new(config);
-    let state_dir = config.state_dir.clone();
     let opened = Ledger::open(&config.state_dir)?;
     if opened.created {
         tracing::info!("created a new ledger in {}", config.state_dir.display());
@@ -124,7 +123,7 @@ pub async fn run(
     }
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
     ledger.ping().await.map_err(DaemonError::Ledger)?;
-    Ok(ledger.close(&state_dir)?)
+    Ok(ledger.close()?)
 }
 
 /// The control socket of a daemon with this state directory: in `runtime_directory` if systemd gave it one, else

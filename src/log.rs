@@ -9,6 +9,7 @@ use crate::domain::grant::{Grant, Stage};
 use crate::domain::plan::Plan;
 use crate::domain::player::PlayerName;
 use crate::domain::reward::InDoubtRule;
+use crate::domain::standing::refusal;
 use crate::text::Outside;
 
 /// A vote was planned.
@@ -32,8 +33,9 @@ pub(crate) fn refused_awards(grant: &Grant, config: &Config) {
 
 /// A vote as a whole is refused.
 pub(crate) fn vote_refused(grant: &Grant) {
-    if let Stage::Refused { reason, vote } = &grant.stage {
+    if let Stage::Refused { reason, vote, until_retried } = &grant.stage {
         let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
+        let reason = refusal(&grant.event, reason, *until_retried);
         tracing::warn!(event = %grant.event, nickname = %Outside(nickname), "refused: {reason}");
     }
 }
@@ -93,6 +95,7 @@ pub(crate) fn award_stands(event: &EventKey, plan: &Plan, award: &Award, server:
         AwardState::InDoubt { reason, .. } => in_doubt(event, plan, server, award, reason),
         AwardState::Refused { reason, reply } => {
             let reply = reply.as_deref().unwrap_or_default();
+            let reason = refusal(event, reason, award.until_retried);
             tracing::warn!(%event, %player, %server, %reward, reply = %Outside(reply), "refused: {reason}");
         }
         AwardState::Planned | AwardState::Sending | AwardState::Closed => {}
@@ -132,6 +135,11 @@ pub(crate) fn forgotten(grant: &Grant, award: usize, serial: u32, server: &GameS
 /// The operator has settled what was in doubt.
 pub(crate) fn settled(event: &EventKey, reward: &str, ran: bool) {
     tracing::info!(%event, %reward, ran, "settled by the operator");
+}
+
+/// The operator wants it tried again.
+pub(crate) fn retried(event: &EventKey) {
+    tracing::info!(%event, "tried again for the operator");
 }
 
 fn server_name<'a>(plan: &Plan, config: &'a Config) -> &'a str {

@@ -196,8 +196,12 @@ fn apply(grant: &Grant, fact: Fact<'_>) -> Grant {
     grant.apply(fact, Timestamp::UNIX_EPOCH).unwrap()
 }
 
+fn fetched<'a>(nickname: &str, target: Option<Target<'a>>, order: u64) -> Fact<'a> {
+    Fact::Fetched { vote: vote(nickname), target, order, restored_at: None }
+}
+
 fn planned(rewards: &[Arc<Reward>]) -> Grant {
-    apply(&received(), Fact::Fetched { vote: vote("Steve"), target: target(rewards), order: 0 })
+    apply(&received(), fetched("Steve", target(rewards), 0))
 }
 
 const PLAIN: Shape =
@@ -262,7 +266,7 @@ proptest! {
         let commands: Vec<(&str, Shape)> = shapes.iter().map(command).collect();
         let rewards = [reward("daily", &commands)];
         let rule = if always { ReceiptRule::Always } else { ReceiptRule::Auto };
-        let fetched = Fact::Fetched { vote: vote("Steve"), target: target_with(&rewards, rule), order: 0 };
+        let fetched = Fact::Fetched { vote: vote("Steve"), target: target_with(&rewards, rule), order: 0, restored_at: None };
         let (mut grant, mut model) = (apply(&received(), fetched), Model::new(&shapes));
         for fact in history {
             let before = grant.clone();
@@ -335,14 +339,14 @@ fn a_command_that_cannot_be_sent_is_refused_and_the_others_go_on() {
 #[test]
 fn a_vote_that_cannot_be_rewarded_is_refused_and_kept_for_a_redelivery() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
-    let unknown_server = Fact::Fetched { vote: vote("Steve"), target: None, order: 0 };
-    let bad_name = Fact::Fetched { vote: vote("@a"), target: target(&rewards), order: 0 };
+    let unknown_server = fetched("Steve", None, 0);
+    let bad_name = fetched("@a", target(&rewards), 0);
     for fact in [unknown_server, bad_name] {
         let grant = apply(&received(), fact);
         assert!(matches!(grant.stage, Stage::Refused { vote: Some(_), .. }));
         assert!(!grant.is_open());
     }
-    let grant = apply(&received(), Fact::Fetched { vote: vote("Steve"), target: None, order: 0 });
+    let grant = apply(&received(), fetched("Steve", None, 0));
     let grant = apply(&grant, Fact::Redelivered { target: target(&rewards), order: 7 });
     assert_eq!(grant.plan().unwrap().order, 7);
 }
@@ -351,7 +355,7 @@ fn a_vote_that_cannot_be_rewarded_is_refused_and_kept_for_a_redelivery() {
 fn a_404_is_final_after_two_minutes_until_somebody_asks_again() {
     let not_found = |grant: &Grant, seconds| apply(grant, Fact::NotFound { seconds });
     let grant = not_found(&not_found(&received(), 0), 119);
-    assert_eq!(grant.stage, Stage::Received { attempts: 2, elapsed: 119 });
+    assert_eq!(grant.stage, Stage::Received { attempts: 2, elapsed: 119, retried: false });
     let grant = not_found(&grant, 1);
     assert!(matches!(grant.stage, Stage::Refused { vote: None, .. }));
     let grant = apply(&grant, Fact::Redelivered { target: None, order: 0 });
@@ -424,7 +428,7 @@ fn only_a_retry_reopens_what_was_closed() {
 #[test]
 fn a_plan_is_made_once() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
-    let again = Fact::Fetched { vote: vote("Alex"), target: target(&rewards), order: 9 };
+    let again = fetched("Alex", target(&rewards), 9);
     assert!(planned(&rewards).apply(again, Timestamp::UNIX_EPOCH).is_err());
     assert!(planned(&rewards).apply(Fact::FetchFailed { seconds: 1 }, Timestamp::UNIX_EPOCH).is_err());
 }

@@ -107,7 +107,7 @@ async fn an_update_starts_again_where_somebody_was_faster() {
         });
     }
     updates.join_all().await;
-    let votive::domain::grant::Stage::Received { attempts, elapsed } =
+    let votive::domain::grant::Stage::Received { attempts, elapsed, .. } =
         ledger.get(&event(1)).unwrap().unwrap().grant.stage
     else {
         panic!("it is no longer received");
@@ -150,7 +150,7 @@ async fn a_ledger_that_is_missing_is_never_replaced_by_an_empty_one() {
     fs::remove_file(directory.path().join("ledger.redb")).unwrap();
     let error = refusal(directory.path());
     assert!(matches!(error, OpenError::Missing(_)));
-    says(&error, "Put it back");
+    says(&error, "votive restore");
     assert!(!directory.path().join("ledger.redb").exists());
 }
 
@@ -186,7 +186,7 @@ async fn a_copy_from_before_a_clean_stop_is_refused() {
     ledger.put(&grant(1), Revision::NONE).await.unwrap();
     let copy = fs::read(&path).unwrap();
     ledger.put(&grant(2), Revision::NONE).await.unwrap();
-    ledger.close(directory.path()).unwrap();
+    ledger.close().unwrap();
     drop(ledger);
     let newest = at_rest(&path);
     fs::write(&path, copy).unwrap();
@@ -219,10 +219,45 @@ async fn a_damaged_ledger_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_bit_that_flipped_is_noticed_or_does_not_matter() {
+    let directory = TempDir::new().unwrap();
+    let (path, marker) = (directory.path().join("ledger.redb"), directory.path().join("ledger.marker"));
+    let ledger = open(directory.path());
+    for number in 0..50 {
+        ledger.put(&grant(number), Revision::NONE).await.unwrap();
+    }
+    let grants = ledger.attended_grants().unwrap();
+    drop(ledger);
+    let (whole, marked) = (at_rest(&path), fs::read(&marker).unwrap());
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut noticed = 0;
+    for flip in 0..60 {
+        let mut bytes = whole.clone();
+        // The header is small, and each of its bytes means something.
+        let place = if flip < 20 { random.usize(..512) } else { random.usize(..bytes.len()) };
+        bytes[place] ^= 1 << random.u8(..8);
+        fs::write(&path, bytes).unwrap();
+        fs::write(&marker, &marked).unwrap();
+        match open_at_rest(directory.path()) {
+            Ok(opened) => assert!(opened.ledger.attended_grants().unwrap() == grants, "byte {place}"),
+            Err(error) => {
+                says(&error, "votive restore");
+                noticed += 1;
+            }
+        }
+    }
+    assert!(noticed > 0, "no flip was noticed");
+}
+
+#[tokio::test]
 async fn a_marker_that_nobody_can_read_is_refused() {
-    for (marker, words) in
-        [("", "damaged"), ("{}", "damaged"), (r#"{"v":2,"id":"x","count":1}"#, "newer Votive")]
-    {
+    for (marker, words) in [
+        ("", "delete ledger.marker"),
+        ("{}", "delete ledger.marker"),
+        (r#"{"v":2,"id":"x","count":1}"#, "newer Votive"),
+    ] {
         let directory = used().await;
         drop(at_rest(&directory.path().join("ledger.redb")));
         fs::write(directory.path().join("ledger.marker"), marker).unwrap();

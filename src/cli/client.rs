@@ -3,15 +3,17 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
 
 use super::Options;
 use crate::config::{self, Sources};
@@ -19,6 +21,7 @@ use crate::daemon::SOCKET;
 
 /// Where the socket is when systemd runs the daemon.
 const SYSTEM_RUNTIME: &str = "/run/votive";
+const BROKEN: &str = "the running Votive broke off its answer";
 
 /// Posts a question and gives the answer, a sentence for the operator.
 ///
@@ -26,61 +29,118 @@ const SYSTEM_RUNTIME: &str = "/run/votive";
 /// The daemon's own words where it refused, else why there is no answer.
 pub(super) fn ask(options: &Options, path: &str, question: &impl Serialize) -> anyhow::Result<String> {
     let body = serde_json::to_vec(question)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let stream = connect(&sockets(options)).await?;
-        let (status, text) =
-            post(stream, path, body).await.context("the running Votive broke off its answer")?;
-        if status != StatusCode::OK {
-            bail!("{}", text.trim_end());
-        }
-        Ok(text)
+    runtime()?.block_on(async {
+        // The operator may not be allowed to read the secrets; then the usual places have to do.
+        let sockets = sockets(&state_dir(options).unwrap_or_else(|_| PathBuf::from(config::STATE_DIR)));
+        let stream = connect(&sockets).await?.ok_or_else(|| nobody(&sockets))?;
+        text(post(stream, path, body).await?).await
     })
 }
 
-/// Where the daemon that is meant may listen: beside its ledger, or where systemd puts it. Whoever names another state
-/// directory does not mean the system's daemon.
-fn sockets(options: &Options) -> Vec<PathBuf> {
-    let mut state_dir = options.state_dir.clone();
-    if state_dir.is_none()
-        && let Ok(path) = config::find(options.config.clone())
-    {
-        crate::complain!("reading {}", path.display());
-        // The operator may not be allowed to read the secrets; then the usual places have to do.
-        state_dir =
-            config::load(&Sources::from_process(path, None)).config.ok().map(|config| config.state_dir);
+/// Writes what the daemon of a state directory answers to a request without a question, in pieces. Gives whether
+/// there is a daemon.
+///
+/// # Errors
+/// As above, or where the answer broke off or cannot be written.
+pub(super) fn fetch(
+    state_dir: &Path,
+    path: &str,
+    mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
+    runtime()?.block_on(async {
+        let Some(stream) = connect(&sockets(state_dir)).await? else { return Ok(false) };
+        let mut body = post(stream, path, Vec::new()).await?;
+        while let Some(frame) = body.frame().await {
+            if let Ok(piece) = frame.context(BROKEN)?.into_data() {
+                write(&piece)?;
+            }
+        }
+        Ok(true)
+    })
+}
+
+/// Whether a daemon runs with this state directory and lets itself be asked.
+///
+/// # Errors
+/// Where there is one that this user may not ask.
+pub(super) fn is_running(state_dir: &Path) -> anyhow::Result<bool> {
+    runtime()?.block_on(async { Ok(connect(&sockets(state_dir)).await?.is_some()) })
+}
+
+/// The state directory that is meant.
+///
+/// # Errors
+/// Where the configuration that would name it has errors.
+pub(super) fn state_dir(options: &Options) -> anyhow::Result<PathBuf> {
+    if let Some(named) = &options.state_dir {
+        return Ok(named.clone());
     }
-    let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(config::STATE_DIR));
+    let Ok(path) = config::find(options.config.clone()) else {
+        return Ok(PathBuf::from(config::STATE_DIR));
+    };
+    crate::complain!("reading {}", path.display());
+    let loaded = config::load(&Sources::from_process(path.clone(), None));
+    let config = loaded.config.map_err(|_| {
+        anyhow!(
+            "{}: has errors, so it cannot say where the ledger lives. Correct them (`votive check` names them), or name the directory with --state-dir",
+            path.display()
+        )
+    })?;
+    Ok(config.state_dir)
+}
+
+/// Where a daemon with this state directory may listen: beside its ledger, or where systemd puts it. Whoever names
+/// another state directory does not mean the system's daemon.
+fn sockets(state_dir: &Path) -> Vec<PathBuf> {
     let mut directories = vec![state_dir];
-    if directories[0].as_path() == Path::new(config::STATE_DIR) {
-        directories.insert(0, PathBuf::from(SYSTEM_RUNTIME));
+    if state_dir == Path::new(config::STATE_DIR) {
+        directories.insert(0, Path::new(SYSTEM_RUNTIME));
     }
     directories.iter().map(|directory| directory.join(SOCKET)).collect()
 }
 
-async fn connect(sockets: &[PathBuf]) -> anyhow::Result<UnixStream> {
+/// The connection to the daemon, if one runs.
+async fn connect(sockets: &[PathBuf]) -> anyhow::Result<Option<UnixStream>> {
     for socket in sockets {
         match UnixStream::connect(socket).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok(Some(stream)),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 bail!("{}: this user may not talk to the running Votive; use sudo", socket.display());
             }
             Err(_) => {}
         }
     }
-    let tried: Vec<_> = sockets.iter().map(|socket| Path::display(socket).to_string()).collect();
-    bail!(
-        "no Votive is running that could be asked (tried {}). Start it with `votive run` or `systemctl start votive`, and name its --config or --state-dir here",
-        tried.join(" and ")
-    );
+    Ok(None)
 }
 
-async fn post(stream: UnixStream, path: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, String)> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+fn nobody(sockets: &[PathBuf]) -> anyhow::Error {
+    let tried: Vec<_> = sockets.iter().map(|socket| Path::display(socket).to_string()).collect();
+    anyhow!(
+        "no Votive is running that could be asked (tried {}). Start it with `votive run` or `systemctl start votive`, and name its --config or --state-dir here",
+        tried.join(" and ")
+    )
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// The body of a good answer.
+///
+/// # Errors
+/// The daemon's own words where it refused.
+async fn post(stream: UnixStream, path: &str, body: Vec<u8>) -> anyhow::Result<Incoming> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context(BROKEN)?;
     tokio::spawn(connection);
     let request = Request::post(path).header(HOST, "votive").body(Full::new(Bytes::from(body)))?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status();
-    let text = answer.into_body().collect().await?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+    let (head, body) = sender.send_request(request).await.context(BROKEN)?.into_parts();
+    if head.status != StatusCode::OK {
+        bail!("{}", text(body).await?.trim_end());
+    }
+    Ok(body)
+}
+
+async fn text(body: Incoming) -> anyhow::Result<String> {
+    let text = body.collect().await.context(BROKEN)?.to_bytes();
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

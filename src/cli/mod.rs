@@ -1,9 +1,12 @@
 //! The command line: one file per subcommand.
 
+mod backup;
 mod check;
 mod client;
 mod demo;
 mod resolve;
+mod restore;
+mod retry;
 mod run;
 mod test_vote;
 
@@ -62,6 +65,20 @@ enum Command {
     TestVote(test_vote::Args),
     /// Tell the running daemon whether a command ran that is in doubt
     Resolve(resolve::Args),
+    /// Have the running daemon try again what is refused or closed about a vote
+    ///
+    /// The rewards are rendered anew from today's rewards.yaml; commands that are known to have run do not run again. You
+    /// decide here that the player shall have them: if the reward was issued in a time of which the ledger knows nothing,
+    /// because it was restored from a backup, it is issued a second time.
+    Retry(retry::Args),
+    /// Save all that Votive knows of votes to a file, also while the daemon runs
+    Backup(backup::Args),
+    /// Replace the ledger by one from a backup; the daemon has to be stopped
+    ///
+    /// Nothing is issued twice because of it: what was still to be issued when the backup was taken is in doubt then, and
+    /// votes from before the restore that are not in the backup are refused until you retry them. The ledger that was there
+    /// is kept beside the new one.
+    Restore(restore::Args),
 }
 
 /// Runs what the command line asks for; ends the process where that is `--help`, `--version` or a mistake.
@@ -76,5 +93,8 @@ pub fn run() -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(&options, &args),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::Resolve(args) => resolve::run(&options, args),
+        Command::Retry(args) => retry::run(&options, args),
+        Command::Backup(args) => backup::run(&options, &args),
+        Command::Restore(args) => restore::run(&options, &args),
     }
 }

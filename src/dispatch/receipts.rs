@@ -24,6 +24,12 @@ pub(super) struct Kept {
     expires: Option<Timestamp>,
 }
 
+impl Kept {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
 /// Every receipt in the game.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
@@ -60,17 +66,16 @@ impl Receipts {
         }
     }
 
-    /// Those that the game has acknowledged, the newest first.
-    pub(super) fn acknowledged(&self) -> Vec<Kept> {
-        let all = self.by_event.values().flatten();
-        let mut kept: Vec<Kept> = all.filter(|kept| kept.acknowledged.is_some()).cloned().collect();
+    /// Those that the game has acknowledged and should still have, the newest first.
+    pub(super) fn acknowledged(&self, now: Timestamp) -> Vec<Kept> {
+        let stays = |kept: &&Kept| kept.acknowledged.is_some() && !kept.is_over(now);
+        let mut kept: Vec<Kept> = self.by_event.values().flatten().filter(stays).cloned().collect();
         kept.sort_by_key(|kept| std::cmp::Reverse(kept.acknowledged));
         kept
     }
 
     /// Those of one grant that nobody needs any more.
     pub(super) fn expired(&self, now: Timestamp) -> Option<&[Kept]> {
-        let is_over = |kept: &Kept| kept.expires.is_some_and(|expires| expires <= now);
-        self.by_event.values().find(|kept| kept.iter().all(is_over)).map(Vec::as_slice)
+        self.by_event.values().find(|kept| kept.iter().all(|kept| kept.is_over(now))).map(Vec::as_slice)
     }
 }

@@ -253,7 +253,7 @@ impl Worker {
     /// Asks the world for the receipts that it has acknowledged, the newest first, until it has one: what it has not went
     /// when it went back in time (contract/rcon.md).
     async fn look_back(&mut self, server: &GameServer) -> Result<(), Lost> {
-        for kept in self.receipts.acknowledged() {
+        for kept in self.receipts.acknowledged(self.surroundings.clock.now()) {
             sleep_until(self.pace.next_at(Instant::now(), server.pace)).await;
             self.pace.sent(Instant::now());
             match self.link.read_receipt(server, &kept.key).await? {

@@ -33,6 +33,10 @@ pub struct Award {
     /// How often the next step failed, by its receipt, and the game said nothing.
     #[serde(default)]
     pub silent_failures: u8,
+    /// Whether only the operator's retry reopens it when it is refused: it comes from a backup, so nobody knows what
+    /// was issued of it since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub until_retried: bool,
 }
 
 /// One rendered console command.
@@ -56,6 +60,9 @@ pub struct Step {
     pub receipt: Receipt,
     /// How it was finished, if it was.
     pub finished: Option<Finish>,
+    /// Why nobody knows whether it ran, where that is so before its turn has come: it comes from a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// Records that know nothing of receipts are of steps that left none.
@@ -197,6 +204,7 @@ impl Award {
             repeats: 0,
             offline_replies: 0,
             silent_failures: 0,
+            until_retried: false,
         };
         if award.next_step().is_none() {
             award.state = AwardState::Done;
@@ -209,11 +217,20 @@ impl Award {
         self.steps.iter().find(|step| step.finished.is_none())
     }
 
+    /// Whether the operator's retry reopens it.
+    pub(super) fn awaits_retry(&self) -> bool {
+        matches!(self.state, AwardState::Refused { .. } | AwardState::Closed)
+    }
+
     /// The award after `fact`.
     ///
     /// # Errors
     /// [`Illegal`] where the design has no such transition.
     pub(super) fn apply(&self, fact: AwardFact, now: Timestamp) -> Result<Award, Illegal> {
+        Ok(self.after(fact, now)?.doubted(now))
+    }
+
+    fn after(&self, fact: AwardFact, now: Timestamp) -> Result<Award, Illegal> {
         use AwardFact as F;
         use AwardState as S;
         let mut award = self.clone();
@@ -287,7 +304,11 @@ impl Award {
             }
             (S::Sending, F::NoOutcome { reason }) => S::InDoubt { reason, since: now },
             (S::InDoubt { .. }, F::Settled { ran: true }) => return Ok(award.finish(Finish::Settled, now)),
-            (S::InDoubt { .. }, F::Settled { ran: false }) => S::Planned,
+            (S::InDoubt { .. }, F::Settled { ran: false }) => {
+                // Then none of those behind it can have run.
+                award.steps.iter_mut().for_each(|step| step.doubt = None);
+                S::Planned
+            }
             (S::InDoubt { .. }, F::Read(reading)) if step.receipt == Receipt::Announced => match reading {
                 Reading::Ran => return Ok(award.finish(Finish::Receipt, now)),
                 Reading::NotRun => S::Planned,
@@ -353,7 +374,21 @@ impl Award {
             }
             step.finished = Some(how);
         }
-        Award::new(&self.reward, self.steps)
+        Award { until_retried: self.until_retried, ..Award::new(&self.reward, self.steps) }
+    }
+
+    /// The award where the turn of a step has come that may have run already: such a step is not sent, but treated
+    /// like one that was sent and has no outcome.
+    pub(super) fn doubted(mut self, now: Timestamp) -> Award {
+        let next = self.steps.iter_mut().find(|step| step.finished.is_none());
+        match next.and_then(|step| step.doubt.take_if(|_| self.state == AwardState::Planned)) {
+            Some(reason) => {
+                self.state = AwardState::Sending;
+                // What is being sent can end without an outcome.
+                self.apply(AwardFact::NoOutcome { reason }, now).unwrap_or(self)
+            }
+            None => self,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::vote::Vote;
 /// For so many seconds a 404 may mean that the vote has not reached the API's replica yet
 /// (contract/gamemonitoring.md).
 const NOT_FOUND_IS_FINAL: u64 = 120;
+
 /// All that one vote earned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
@@ -37,6 +38,9 @@ pub enum Stage {
         attempts: u32,
         /// Seconds of monotonic time since the first attempt, summed over restarts.
         elapsed: u64,
+        /// Whether the operator asked for it, so that it does not matter how old the vote is.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        retried: bool,
     },
     /// Its awards decide; without awards it is granted.
     Planned(Box<Plan>),
@@ -46,6 +50,10 @@ pub enum Stage {
         reason: String,
         /// The vote, if it was fetched: it is never fetched again.
         vote: Option<Vote>,
+        /// Whether only the operator's retry reopens it, and no redelivery: it may have been rewarded in a time of
+        /// which the ledger knows nothing, because it was restored from a backup.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        until_retried: bool,
     },
 }
 
@@ -75,6 +83,8 @@ pub enum Fact<'a> {
         target: Option<Target<'a>>,
         /// Its place among the plans.
         order: u64,
+        /// When the ledger was last restored from a backup, if it was.
+        restored_at: Option<Timestamp>,
     },
     /// The platform delivered the event again: for what was refused, the owner says "I fixed it".
     Redelivered {
@@ -126,7 +136,7 @@ impl Illegal {
 impl Grant {
     /// A grant for an event that has just arrived.
     pub fn received(event: EventKey, now: Timestamp) -> Self {
-        Grant { event, received_at: now, stage: Stage::Received { attempts: 0, elapsed: 0 } }
+        Grant { event, received_at: now, stage: Stage::Received { attempts: 0, elapsed: 0, retried: false } }
     }
 
     /// The grant after `fact`.
@@ -135,38 +145,49 @@ impl Grant {
     /// [`Illegal`] where the design has no such transition.
     pub fn apply(&self, fact: Fact<'_>, now: Timestamp) -> Result<Grant, Illegal> {
         let stage = match (&self.stage, fact) {
-            (Stage::Received { elapsed, .. }, Fact::NotFound { seconds })
+            (&Stage::Received { elapsed, .. }, Fact::NotFound { seconds })
                 if elapsed + seconds >= NOT_FOUND_IS_FINAL =>
             {
                 let reason =
                     "GAMEMONITORING knows no such vote. If its interface shows the vote, deliver it again.";
-                Stage::Refused { reason: reason.to_owned(), vote: None }
+                Stage::Refused { reason: reason.to_owned(), vote: None, until_retried: false }
             }
             (
-                Stage::Received { attempts, elapsed },
+                &Stage::Received { attempts, elapsed, retried },
                 Fact::FetchFailed { seconds } | Fact::NotFound { seconds },
-            ) => Stage::Received { attempts: attempts + 1, elapsed: elapsed + seconds },
-            (Stage::Received { .. }, Fact::Mismatch { reason }) => Stage::Refused { reason, vote: None },
-            (Stage::Received { .. }, Fact::Fetched { vote, target, order }) => {
-                planned(vote, target, order, now)
+            ) => Stage::Received { attempts: attempts + 1, elapsed: elapsed + seconds, retried },
+            (Stage::Received { .. }, Fact::Mismatch { reason }) => {
+                Stage::Refused { reason, vote: None, until_retried: false }
             }
+            (&Stage::Received { retried, .. }, Fact::Fetched { vote, target, order, restored_at }) => {
+                match restored_at.and_then(|at| self.forgotten(&vote, at)).filter(|_| !retried) {
+                    Some(reason) => Stage::Refused { reason, vote: Some(vote), until_retried: true },
+                    None => planned(vote, target, order, now),
+                }
+            }
+            // A redelivery says "I fixed it", which is no answer to "was it rewarded before?".
+            (Stage::Refused { until_retried: true, .. }, Fact::Redelivered { .. }) => self.stage.clone(),
             (
                 Stage::Refused { vote: Some(vote), .. },
                 Fact::Redelivered { target, order } | Fact::Retried { target, order },
             ) => planned(vote.clone(), target, order, now),
-            (Stage::Refused { vote: None, .. }, Fact::Redelivered { .. } | Fact::Retried { .. }) => {
+            (
+                Stage::Refused { vote: None, .. },
+                again @ (Fact::Redelivered { .. } | Fact::Retried { .. }),
+            ) => {
                 // The time in which the vote may be on its way to the API is over: the next 404 is final.
-                Stage::Received { attempts: 0, elapsed: NOT_FOUND_IS_FINAL }
+                let retried = matches!(again, Fact::Retried { .. });
+                Stage::Received { attempts: 0, elapsed: NOT_FOUND_IS_FINAL, retried }
             }
             // A redelivery changes nothing in any other state.
             (Stage::Received { .. }, Fact::Redelivered { .. }) => self.stage.clone(),
             (Stage::Planned(plan), Fact::Redelivered { target, .. }) => {
-                Stage::Planned(plan.again(target, |state| matches!(state, AwardState::Refused { .. })))
-            }
-            (Stage::Planned(plan), Fact::Retried { target, .. }) => {
                 let reopens =
-                    |state: &AwardState| matches!(state, AwardState::Refused { .. } | AwardState::Closed);
+                    |award: &Award| matches!(award.state, AwardState::Refused { .. }) && !award.until_retried;
                 Stage::Planned(plan.again(target, reopens))
+            }
+            (Stage::Planned(plan), Fact::Retried { target, .. }) if self.awaits_retry() => {
+                Stage::Planned(plan.again(target, Award::awaits_retry))
             }
             (Stage::Planned(plan), Fact::Award(index, fact)) => {
                 let mut plan = plan.clone();
@@ -207,6 +228,15 @@ impl Grant {
             .collect()
     }
 
+    /// Whether the operator's retry changes anything: something is refused or closed.
+    pub fn awaits_retry(&self) -> bool {
+        match &self.stage {
+            Stage::Received { .. } => false,
+            Stage::Refused { .. } => true,
+            Stage::Planned(plan) => plan.awards.iter().any(Award::awaits_retry),
+        }
+    }
+
     /// The plan, once there is one.
     pub fn plan(&self) -> Option<&Plan> {
         match &self.stage {
@@ -242,7 +272,7 @@ impl Grant {
 fn planned(vote: Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -> Stage {
     match plan(&vote, target, order, now) {
         Ok(plan) => Stage::Planned(Box::new(plan)),
-        Err(reason) => Stage::Refused { reason, vote: Some(vote) },
+        Err(reason) => Stage::Refused { reason, vote: Some(vote), until_retried: false },
     }
 }
 
@@ -259,13 +289,17 @@ impl Stage {
 impl Plan {
     /// Renders anew what is left of each award that `reopens`. Where that cannot be, the award stays refused and
     /// says so.
-    fn again(&self, target: Option<Target<'_>>, reopens: fn(&AwardState) -> bool) -> Box<Plan> {
+    fn again(&self, target: Option<Target<'_>>, reopens: fn(&Award) -> bool) -> Box<Plan> {
         let mut plan = Box::new(self.clone());
         for index in 0..plan.awards.len() {
-            if reopens(&plan.awards[index].state) {
+            if reopens(&plan.awards[index]) {
                 match plan.render_rest(index, target) {
                     Ok(steps) => plan.awards[index] = Award::new(&self.awards[index].reward, steps),
-                    Err(reason) => plan.awards[index].state = AwardState::Refused { reason, reply: None },
+                    Err(reason) => {
+                        let award = &mut plan.awards[index];
+                        award.state = AwardState::Refused { reason, reply: None };
+                        award.until_retried = false;
+                    }
                 }
             }
         }

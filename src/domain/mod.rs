@@ -8,6 +8,7 @@
 //! - [`template`] and [`reward`]: what `rewards.yaml` says shall be issued
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
+//! - [`restore`]: what becomes of grants that come from a backup
 //! - [`standing`]: what those who wait for a grant are told
 //! - [`reply`] and [`presence`]: what the game's answers mean
 //! - [`receipt`]: marks in the game that prove that a step ran
@@ -20,6 +21,7 @@ pub mod player;
 pub mod presence;
 pub mod receipt;
 pub mod reply;
+pub mod restore;
 pub mod reward;
 pub mod signature;
 pub mod standing;

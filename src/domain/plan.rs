@@ -112,6 +112,7 @@ impl Plan {
                 receipts,
                 receipt: Receipt::None,
                 finished: None,
+                doubt: None,
             });
             self.next_serial += 1;
         }

@@ -1,6 +1,7 @@
 //! How a grant stands for those who wait for it: the platform, `votive test-vote`, `votive resolve`.
 
 use super::award::{Award, AwardState};
+use super::event::EventKey;
 use super::grant::{Grant, Stage};
 use super::player::PlayerName;
 use super::vote::ServerRef;
@@ -50,12 +51,16 @@ pub enum Standing {
 pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wait) -> Standing {
     let plan = match &grant.stage {
         Stage::Received { .. } => return Standing::ApiDown,
-        Stage::Refused { reason, .. } => return Standing::Refused(reason.clone()),
+        Stage::Refused { reason, until_retried, .. } => {
+            return Standing::Refused(refusal(&grant.event, reason, *until_retried));
+        }
         Stage::Planned(plan) => plan,
     };
     let standings = plan.awards.iter().map(|award| match &award.state {
         AwardState::Done | AwardState::Closed => Standing::Granted,
-        AwardState::Refused { reason, .. } => Standing::Refused(reason.clone()),
+        AwardState::Refused { reason, .. } => {
+            Standing::Refused(refusal(&grant.event, reason, award.until_retried))
+        }
         AwardState::InDoubt { .. } if !award.awaits_receipt() => Standing::InDoubt(server.to_owned()),
         AwardState::Sending => Standing::Working,
         AwardState::Planned | AwardState::InDoubt { .. } => match wait(award, &plan.player) {
@@ -66,6 +71,16 @@ pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wai
         },
     });
     standings.max_by_key(urgency).unwrap_or(Standing::Granted)
+}
+
+/// Why something about an event is refused, with what the owner can do where a redelivery does not help.
+pub fn refusal(event: &EventKey, reason: &str, until_retried: bool) -> String {
+    if !until_retried {
+        return reason.to_owned();
+    }
+    format!(
+        "{reason} The ledger was restored from a backup, so nobody knows what was issued before that, and a redelivery changes nothing. If the player has not got the reward, run on Votive's machine: votive retry {event}"
+    )
 }
 
 /// Among the awards of a grant, the answer speaks of the one that most needs somebody's attention, once nothing

@@ -8,18 +8,23 @@ use hyper::{Method, Request, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::server::{Answer, read_body, sentence, without_body};
+use super::server::{Answer, pieces, read_body, sentence, without_body};
 use crate::config::Config;
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
 use crate::domain::standing::Standing;
-use crate::intake::{Intake, NotSettled};
+use crate::intake::{Intake, NotRetried, NotSettled, Settled};
+use crate::text::Outside;
 
 /// Where a [`TestVote`] goes.
 pub const TEST_VOTE_PATH: &str = "/v1/test-vote";
 /// Where a [`Resolve`] goes.
 pub const RESOLVE_PATH: &str = "/v1/resolve";
-/// How long a test vote may take until the answer says how far it has come.
+/// Where a [`Retry`] goes.
+pub const RETRY_PATH: &str = "/v1/retry";
+/// Gives a backup of the ledger.
+pub const BACKUP_PATH: &str = "/v1/backup";
+/// How long a test vote or a retry may take until the answer says how far it has come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks for a grant as if a player had voted.
@@ -44,8 +49,16 @@ pub struct Resolve {
     pub ran: bool,
 }
 
-/// Answers one request of the command line with a sentence for the operator; any status but 200 means that it did
-/// not come to what was asked.
+/// Tries again what is refused or closed about an event.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// The vote's id.
+    pub event_id: String,
+}
+
+/// Answers one request of the command line with a sentence for the operator, or with a backup; any status but 200
+/// means that it did not come to what was asked.
 pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc<Intake>) -> Answer {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let body = match read_body(request.into_body()).await {
@@ -53,13 +66,12 @@ pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc
         Err(why) => return without_body(why),
     };
     let done = match (method, path.as_str()) {
-        (Method::POST, TEST_VOTE_PATH) => match serde_json::from_slice(&body) {
-            Ok(vote) => test_vote(&vote, &config, &intake).await,
-            Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
-        },
-        (Method::POST, RESOLVE_PATH) => match serde_json::from_slice(&body) {
-            Ok(doubt) => resolve(&doubt, &intake).await,
-            Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+        (Method::POST, TEST_VOTE_PATH) => test_vote(&body, &config, &intake).await,
+        (Method::POST, RESOLVE_PATH) => resolve(&body, &intake).await,
+        (Method::POST, RETRY_PATH) => retry(&body, &intake).await,
+        (Method::POST, BACKUP_PATH) => match intake.backup() {
+            Ok(backup) => return pieces(backup),
+            Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
         },
         _ => Err((
             StatusCode::NOT_FOUND,
@@ -72,11 +84,12 @@ pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc
     }
 }
 
-async fn test_vote(
-    vote: &TestVote,
-    config: &Config,
-    intake: &Intake,
-) -> Result<String, (StatusCode, String)> {
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, (StatusCode, String)> {
+    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+async fn test_vote(body: &[u8], config: &Config, intake: &Intake) -> Result<String, (StatusCode, String)> {
+    let vote: TestVote = read(body)?;
     let Some(server) = config.servers.iter().find(|server| server.name == vote.server) else {
         let names: Vec<&str> = config.servers.iter().map(|server| server.name.as_str()).collect();
         let text = format!("rewards.yaml has no server of that name; it has: {}.", names.join(", "));
@@ -117,7 +130,17 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
             ));
         }
         Standing::Refused(reason) => return Err((StatusCode::UNPROCESSABLE_ENTITY, reason)),
-        Standing::ApiDown | Standing::ServerGone(_) | Standing::Unrecorded => {
+        Standing::ApiDown => {
+            format!(
+                "Recorded: the API of GAMEMONITORING cannot tell this vote, and Votive asks again. Event {event}."
+            )
+        }
+        Standing::ServerGone(_) => {
+            format!(
+                "Recorded: the vote's server is not in rewards.yaml any more. Add it again and restart Votive. Event {event}."
+            )
+        }
+        Standing::Unrecorded => {
             return Err((
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Votive is stopping or cannot record at the moment.".to_owned(),
@@ -127,18 +150,38 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
     Ok(text)
 }
 
-async fn resolve(doubt: &Resolve, intake: &Intake) -> Result<String, (StatusCode, String)> {
+async fn resolve(body: &[u8], intake: &Intake) -> Result<String, (StatusCode, String)> {
+    let doubt: Resolve = read(body)?;
     match intake.settle(&doubt.event_id, doubt.reward.as_deref(), doubt.ran).await {
-        Ok(rewards) => {
+        Ok(Settled { rewards, next }) => {
             let how = if doubt.ran {
                 "its command counts as run, and the rest follows"
             } else {
                 "its command is sent again"
             };
-            Ok(format!("Settled {}: {how}.", rewards.join(", ")))
+            let rewards = rewards.join(", ");
+            if next.is_empty() {
+                return Ok(format!("Settled {rewards}: {how}."));
+            }
+            let next: Vec<String> = next.iter().map(|command| Outside(command).to_string()).collect();
+            Ok(format!(
+                "Settled {rewards}. The next command is in doubt as well: {}. Look whether it ran, then: votive resolve {} --ran, or --not-run.",
+                next.join(" and "),
+                doubt.event_id
+            ))
         }
         Err(why @ NotSettled::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
         Err(why @ NotSettled::NothingInDoubt(_)) => Err((StatusCode::CONFLICT, why.to_string())),
         Err(why @ NotSettled::Ledger(_)) => Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string())),
+    }
+}
+
+async fn retry(body: &[u8], intake: &Arc<Intake>) -> Result<String, (StatusCode, String)> {
+    let vote: Retry = read(body)?;
+    match intake.retry(&vote.event_id, Instant::now() + PATIENCE).await {
+        Ok((event, server, standing)) => tell(&event, &server, standing),
+        Err(why @ NotRetried::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
+        Err(why @ NotRetried::NothingToRetry { .. }) => Err((StatusCode::CONFLICT, why.to_string())),
+        Err(why @ NotRetried::Ledger(_)) => Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string())),
     }
 }

@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -37,8 +39,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 /// How long a shutdown waits for answers that are being written.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// An answer, whole.
-pub type Answer = Response<Full<Bytes>>;
+/// An answer: whole, or in pieces.
+pub type Answer = Response<Either<Full<Bytes>, Pieces>>;
+
+/// A body that is made only as fast as the client takes it. An error breaks the answer off, so that nobody takes it for
+/// whole.
+pub struct Pieces(Box<dyn Iterator<Item = io::Result<Bytes>> + Send>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Ready(self.0.next().map(|piece| piece.map(Frame::data)))
+    }
+}
 
 /// Something that connections come from.
 pub trait Listener {
@@ -144,10 +159,15 @@ pub async fn read_body(body: Incoming) -> Result<Bytes, NoBody> {
     }
 }
 
+/// An answer in pieces.
+pub fn pieces(pieces: impl Iterator<Item = io::Result<Bytes>> + Send + 'static) -> Answer {
+    Response::new(Either::Right(Pieces(Box::new(pieces))))
+}
+
 /// An answer of one plain sentence; 204 has none.
 pub fn sentence(status: StatusCode, text: impl Into<String>) -> Answer {
     let text = if status == StatusCode::NO_CONTENT { String::new() } else { text.into() + "\n" };
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    let mut answer = Response::new(Either::Left(Full::new(Bytes::from(text))));
     *answer.status_mut() = status;
     if status != StatusCode::NO_CONTENT {
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -2,7 +2,7 @@
 
 mod operator;
 
-pub use operator::NotSettled;
+pub use operator::{NotRetried, NotSettled, Settled};
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::dispatch::board::{Board, Follower};
 use crate::domain::award::AwardFact;
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
-
+use crate::domain::reward::Target;
 use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::ledger::{Ledger, LedgerError};
@@ -189,14 +189,7 @@ impl Intake {
 
     /// A delivery of an event that is past its fetch: what is refused is tried again.
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
-        let server = match &grant.stage {
-            Stage::Planned(plan) => Some(&plan.vote.server),
-            Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
-            Stage::Received { .. } => None,
-        };
-        let target =
-            server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server));
-        let fact = Fact::Redelivered { target, order: self.next_order() };
+        let fact = Fact::Redelivered { target: self.target(&grant), order: self.next_order() };
         // A redelivery fits every grant.
         match self.apply(&grant.event, fact).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
@@ -208,6 +201,16 @@ impl Intake {
             }
             Err(_) => Ok(Some(grant)),
         }
+    }
+
+    /// The game server of a grant whose vote is known, as it is configured today.
+    fn target(&self, grant: &Grant) -> Option<Target<'_>> {
+        let server = match &grant.stage {
+            Stage::Planned(plan) => Some(&plan.vote.server),
+            Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
+            Stage::Received { .. } => None,
+        };
+        server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server))
     }
 
     /// Asks the API until it tells the vote, or that there is none; `None` if the shutdown came first. An event that
@@ -266,7 +269,7 @@ impl Intake {
     /// The fact that a vote is known, with the rewards of its server as they are today.
     fn fetched(&self, vote: Vote) -> Fact<'_> {
         let target = self.config.server(&vote.server).map(|server| self.config.target(server));
-        Fact::Fetched { vote, target, order: self.next_order() }
+        Fact::Fetched { vote, target, order: self.next_order(), restored_at: self.ledger.restored_at() }
     }
 
     /// A place behind all plans so far: the time in microseconds, or one more than the last. So it also comes behind

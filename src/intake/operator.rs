@@ -1,9 +1,24 @@
 //! What the operator asks of the running daemon.
 
-use super::{AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Standing, Vote, log};
+use std::io;
+
+use bytes::Bytes;
+
+use super::{
+    Action, Arc, AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Stage, Standing, Vote, log,
+};
 use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
+
+/// What was settled.
+#[derive(Debug)]
+pub struct Settled {
+    /// The names of the rewards.
+    pub rewards: Vec<String>,
+    /// Commands of theirs that are in doubt next: after a restore, nobody knows whether these ran either.
+    pub next: Vec<String>,
+}
 
 /// Why nothing was settled. Shown to the operator.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +29,27 @@ pub enum NotSettled {
     /// The grant is there, and nothing of it is in doubt.
     #[error("Nothing of that is in doubt about the vote {0}, so there is nothing to settle.")]
     NothingInDoubt(String),
+    /// The ledger has failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Why nothing was tried again. Shown to the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRetried {
+    /// No grant has this id.
+    #[error(
+        "The ledger has no vote with the id {0}. The log and the platform's interface show the ids; a vote that Votive has never heard of has to be delivered by the platform first."
+    )]
+    Unknown(String),
+    /// The grant is open, or granted.
+    #[error("Nothing of the vote {event} is refused or closed, so there is nothing to try again: {stands}.")]
+    NothingToRetry {
+        /// Which one.
+        event: EventKey,
+        /// How it stands instead.
+        stands: &'static str,
+    },
     /// The ledger has failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -45,8 +81,7 @@ impl Intake {
         Ok((event, standing))
     }
 
-    /// Settles what is in doubt about an event, or about one `reward` of it, as the operator found it. Gives the names
-    /// of the rewards.
+    /// Settles what is in doubt about an event, or about one `reward` of it, as the operator found it.
     ///
     /// # Errors
     /// [`NotSettled`] where there is nothing to settle.
@@ -55,7 +90,7 @@ impl Intake {
         event_id: &str,
         reward: Option<&str>,
         ran: bool,
-    ) -> Result<Vec<String>, NotSettled> {
+    ) -> Result<Settled, NotSettled> {
         let unknown = || NotSettled::Unknown(event_id.to_owned());
         let record = self.ledger.find(event_id)?.ok_or_else(unknown)?;
         let awards = record.grant.plan().map_or(&[][..], |plan| &plan.awards);
@@ -74,7 +109,66 @@ impl Intake {
             }
         }
         let grant = after.ok_or_else(|| NotSettled::NothingInDoubt(event_id.to_owned()))?;
+        let plan = grant.plan().into_iter();
+        let in_doubt = plan.flat_map(|plan| &plan.awards).filter(|award| settled.contains(&award.reward));
+        let in_doubt = in_doubt.filter(|award| doubtful(award)).filter_map(Award::next_step);
+        let next: Vec<String> = in_doubt.map(|step| step.command.clone()).collect();
+        if !next.is_empty() {
+            log::doubts(&grant, &self.config);
+        }
         self.go_on(&grant);
-        Ok(settled)
+        Ok(Settled { rewards: settled, next })
+    }
+
+    /// Tries again what is refused or closed about an event, with the rewards as they are today and whatever may have
+    /// been issued before. Gives the event, the name of its game server and how its grant stands, at the latest at
+    /// `deadline`.
+    ///
+    /// # Errors
+    /// [`NotRetried`] where there is nothing to try again.
+    pub async fn retry(
+        self: &Arc<Self>,
+        event_id: &str,
+        deadline: Instant,
+    ) -> Result<(EventKey, String, Standing), NotRetried> {
+        let unknown = || NotRetried::Unknown(event_id.to_owned());
+        let grant = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
+        let (mut follower, _) = self.board.follow(&grant.event);
+        let fact = Fact::Retried { target: self.target(&grant), order: self.next_order() };
+        let Ok(again) = self.apply(&grant.event, fact).await? else {
+            let stands = match grant.stage {
+                Stage::Received { .. } => "the API is still being asked for it",
+                _ if grant.is_open() => "it is still being issued, or in doubt",
+                _ => "it is granted",
+            };
+            return Err(NotRetried::NothingToRetry { event: grant.event, stands });
+        };
+        log::retried(&again.event);
+        // Whoever follows it already wants to know how it stands after this.
+        self.board.publish(&again.event, Standing::Working);
+        if again.actions() == [Action::Fetch] {
+            let (setter, _) = self.board.follow(&again.event);
+            self.tasks.spawn(Arc::clone(self).advance(again.event.clone(), setter));
+        } else {
+            log::planned(&again, &self.config);
+            self.go_on(&again);
+        }
+        let standing = self.outcome(&mut follower, deadline).await;
+        // The vote may have been fetched only now.
+        let record = self.ledger.get(&again.event)?;
+        let server = record.and_then(|record| Some(self.target(&record.grant)?.name.to_owned()));
+        Ok((again.event, server.unwrap_or_else(|| "its server".to_owned()), standing))
+    }
+
+    /// A backup of the ledger as it is at this moment, in pieces. It breaks off when Votive is stopped.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub fn backup(&self) -> Result<impl Iterator<Item = io::Result<Bytes>> + Send + use<>, LedgerError> {
+        let (backup, shutdown) = (self.ledger.backup(self.surroundings.clock.now())?, self.shutdown.clone());
+        Ok(backup.map(move |piece| match piece {
+            _ if shutdown.is_cancelled() => Err(io::Error::other("Votive is stopping")),
+            piece => piece.map_err(io::Error::other),
+        }))
     }
 }

@@ -2,14 +2,23 @@
 //!
 //! [`Ledger`] speaks in whole records with a revision: "store this grant if its revision is still the one I read".
 //! One thread owns the writing end; what is asked of it while it commits goes into the next commit together.
+//!
+//! A ledger that may have forgotten votes is not opened ([`OpenError`]). [`Backup`] and [`restore`](fn@restore) are the
+//! way out of that.
 
+mod backup;
 mod file;
+mod marker;
 mod record;
+mod restore;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
 
-use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use jiff::Timestamp;
+use redb::{
+    Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -17,15 +26,24 @@ use crate::domain::event::{EventKey, GRANT_TYPES};
 use crate::domain::grant::Grant;
 use crate::tasks::Tasks;
 
+use marker::Marker;
+use record::Identity;
+
+pub use backup::{Backup, BackupError, BackupReader};
 pub use file::{OpenError, Opened};
 pub use record::{Record, Revision, Unreadable};
+pub use restore::{RestoreError, Restored, restore};
 
 /// Grants by their key.
 const GRANTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("grants");
 /// The keys of the grants that a daemon has to know of, so that a start need not read all of them.
 const OPEN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("open");
-/// What concerns the ledger as a whole: its identity.
+/// What concerns the ledger as a whole, by the names below.
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
+/// What tells it from others, and how far it has come.
+const IDENTITY: &[u8] = b"identity";
+/// When it was last restored, if it was.
+const RESTORED_AT: &[u8] = b"restored_at";
 
 /// Requests that may wait for the writer; more than that wait at the door.
 const QUEUE: usize = 1024;
@@ -34,6 +52,9 @@ const QUEUE: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Ledger {
     database: Arc<Database>,
+    /// None where the storage is not a file of ours.
+    marker: Option<Arc<Marker>>,
+    restored_at: Option<Timestamp>,
     requests: mpsc::Sender<writer::Request>,
     failure: Failure,
 }
@@ -74,9 +95,9 @@ pub enum LedgerError {
 
 impl Ledger {
     /// Starts the writer of an open database.
-    fn start(database: Database) -> std::io::Result<Self> {
-        let (ledger, queue) = Ledger::new(database);
-        writer::start(Arc::clone(&ledger.database), queue, ledger.failure.clone())?;
+    fn start(database: Database, marker: Marker, restored_at: Option<Timestamp>) -> std::io::Result<Self> {
+        let (ledger, queue) = Ledger::new(database, Some(marker), restored_at);
+        writer::start(Arc::clone(&ledger.database), ledger.marker.clone(), queue, ledger.failure.clone())?;
         Ok(ledger)
     }
 
@@ -88,14 +109,25 @@ impl Ledger {
     pub fn on(storage: impl StorageBackend, tasks: &Tasks) -> Result<Self, redb::Error> {
         let database = Database::builder().set_cache_size(file::CACHE).create_with_backend(storage)?;
         create_tables(&database)?;
-        let (ledger, queue) = Ledger::new(database);
-        tasks.spawn(writer::write_all(Arc::clone(&ledger.database), queue, ledger.failure.clone()));
+        let (ledger, queue) = Ledger::new(database, None, None);
+        let database = Arc::clone(&ledger.database);
+        tasks.spawn(writer::write_all(database, None, queue, ledger.failure.clone()));
         Ok(ledger)
     }
 
-    fn new(database: Database) -> (Self, mpsc::Receiver<writer::Request>) {
+    fn new(
+        database: Database,
+        marker: Option<Marker>,
+        restored_at: Option<Timestamp>,
+    ) -> (Self, mpsc::Receiver<writer::Request>) {
         let (requests, queue) = mpsc::channel(QUEUE);
-        (Ledger { database: Arc::new(database), requests, failure: Failure::default() }, queue)
+        let (database, marker) = (Arc::new(database), marker.map(Arc::new));
+        (Ledger { database, marker, restored_at, requests, failure: Failure::default() }, queue)
+    }
+
+    /// When the ledger was last restored from a backup, if it was: it may have forgotten votes from before then.
+    pub fn restored_at(&self) -> Option<Timestamp> {
+        self.restored_at
     }
 
     /// Waits until the ledger has failed, and gives the first error. From then on every call fails, and a restart is
@@ -213,9 +245,45 @@ impl Ledger {
 }
 
 fn create_tables(database: &Database) -> Result<(), redb::Error> {
+    write(database, |writing| {
+        writing.open_table(GRANTS)?;
+        writing.open_table(OPEN)?;
+        Ok(())
+    })
+}
+
+/// One transaction. Two-phase is safe against crafted content together with a crash; it costs a second sync.
+fn write<T>(
+    database: &Database,
+    change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+) -> Result<T, redb::Error> {
     let mut writing = database.begin_write()?;
     writing.set_two_phase_commit(true);
-    writing.open_table(GRANTS)?;
-    writing.open_table(OPEN)?;
-    Ok(writing.commit()?)
+    let changed = change(&writing)?;
+    writing.commit()?;
+    Ok(changed)
+}
+
+/// What is kept under a name in [`META`].
+fn meta(database: &Database, name: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
+    let table = match database.begin_read()?.open_table(META) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        table => table?,
+    };
+    Ok(table.get(name)?.map(|bytes| bytes.value().to_vec()))
+}
+
+fn set_meta(writing: &WriteTransaction, name: &[u8], bytes: &[u8]) -> Result<(), redb::Error> {
+    writing.open_table(META)?.insert(name, bytes)?;
+    Ok(())
+}
+
+/// Raises the counter that tells an older copy of the ledger from a newer one. Gives what the marker has to say once
+/// the transaction is durable.
+fn raise(writing: &WriteTransaction) -> Result<Identity, redb::Error> {
+    let mut table = writing.open_table(META)?;
+    let gone = || redb::Error::Corrupted("it has no identity".to_owned());
+    let identity = Identity::decode(table.get(IDENTITY)?.ok_or_else(gone)?.value())?.raised();
+    table.insert(IDENTITY, identity.encode()?.as_slice())?;
+    Ok(identity)
 }

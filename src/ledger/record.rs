@@ -1,5 +1,6 @@
 //! The bytes of the ledger: versioned JSON of ours, so that no library's encoding is part of the format.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -7,7 +8,7 @@ use crate::domain::event::EventKey;
 use crate::domain::grant::Grant;
 
 /// The version that this program writes, and the only one that it reads.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// A grant as it was read, with the revision that a later write has to name.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,13 +86,23 @@ pub(super) fn key(event: &EventKey) -> Vec<u8> {
     [event.event_type.as_bytes(), b"\0", event.event_id.as_bytes()].concat()
 }
 
+/// The bytes of a time.
+pub(super) fn encode_time(time: Timestamp) -> Result<Vec<u8>, Unreadable> {
+    Ok(serde_json::to_vec(&time)?)
+}
+
+/// The time in these bytes.
+pub(super) fn decode_time(bytes: &[u8]) -> Result<Timestamp, Unreadable> {
+    Ok(serde_json::from_slice(bytes)?)
+}
+
 /// What tells one ledger from another, and an old copy from the newest: kept in the ledger and in its marker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Identity {
     v: u32,
     /// Drawn when the ledger was created.
     pub(super) id: String,
-    /// Raised at every start and every clean stop.
+    /// Raised at every start and with every commit.
     pub(super) count: u64,
 }
 

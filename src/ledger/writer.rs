@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use redb::{Database, ReadableTable};
+use redb::{Database, ReadableTable, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::marker::Marker;
 use super::record::{self, Revision};
-use super::{Failure, GRANTS, LedgerError, OPEN};
+use super::{Failure, GRANTS, LedgerError, OPEN, raise};
 
 /// The most records of one commit, so that the first of them does not wait long for the last.
 const BATCH: usize = 256;
@@ -37,18 +38,24 @@ pub(super) struct Put {
 /// Starts a thread that does nothing but [`write_all`].
 pub(super) fn start(
     database: Arc<Database>,
+    marker: Option<Arc<Marker>>,
     queue: mpsc::Receiver<Request>,
     failure: Failure,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let thread = std::thread::Builder::new().name("ledger".to_owned());
-    thread.spawn(move || runtime.block_on(write_all(database, queue, failure)))?;
+    thread.spawn(move || runtime.block_on(write_all(database, marker, queue, failure)))?;
     Ok(())
 }
 
 /// Does what is asked. Ends with its last client, or with the first error of the storage: after that every write
 /// on this handle would fail, so everybody is told, and `failure` is set.
-pub(super) async fn write_all(database: Arc<Database>, mut queue: mpsc::Receiver<Request>, failure: Failure) {
+pub(super) async fn write_all(
+    database: Arc<Database>,
+    marker: Option<Arc<Marker>>,
+    mut queue: mpsc::Receiver<Request>,
+    failure: Failure,
+) {
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -56,14 +63,19 @@ pub(super) async fn write_all(database: Arc<Database>, mut queue: mpsc::Receiver
         {
             batch.push(next);
         }
-        if commit(&database, batch, &failure).is_err() {
+        if commit(&database, marker.as_deref(), batch, &failure).is_err() {
             break;
         }
     }
 }
 
 /// Writes a batch in one transaction, and answers each request only after it is durable.
-fn commit(database: &Database, batch: Vec<Request>, failure: &Failure) -> Result<(), LedgerError> {
+fn commit(
+    database: &Database,
+    marker: Option<&Marker>,
+    batch: Vec<Request>,
+    failure: &Failure,
+) -> Result<(), LedgerError> {
     let (mut puts, mut answers, mut pings) = (Vec::new(), Vec::new(), Vec::new());
     for request in batch {
         match request {
@@ -74,7 +86,7 @@ fn commit(database: &Database, batch: Vec<Request>, failure: &Failure) -> Result
             Request::Ping(answer) => pings.push(answer),
         }
     }
-    let written = if puts.is_empty() { Ok(Vec::new()) } else { write(database, &puts) };
+    let written = if puts.is_empty() { Ok(Vec::new()) } else { write(database, marker, &puts) };
     match written.map_err(|error| failure.set(&error)) {
         Ok(outcomes) => {
             let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| Ok(())));
@@ -93,32 +105,41 @@ fn commit(database: &Database, batch: Vec<Request>, failure: &Failure) -> Result
     }
 }
 
-fn write(database: &Database, puts: &[Put]) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
-    let mut writing = database.begin_write()?;
-    // Safe against crafted content together with a crash; costs a second sync.
-    writing.set_two_phase_commit(true);
-    let mut outcomes = Vec::with_capacity(puts.len());
-    {
-        let (mut grants, mut open) = (writing.open_table(GRANTS)?, writing.open_table(OPEN)?);
-        for put in puts {
-            let key = put.key.as_slice();
-            let stored = match grants.get(key)? {
-                Some(bytes) => record::revision(bytes.value())?,
-                None => Revision::NONE,
-            };
-            if stored != put.expected {
-                outcomes.push(Err(LedgerError::Conflict));
-                continue;
-            }
-            grants.insert(key, put.bytes.as_slice())?;
-            if put.open {
-                open.insert(key, [].as_slice())?;
-            } else {
-                open.remove(key)?;
-            }
-            outcomes.push(Ok(()));
-        }
+fn write(
+    database: &Database,
+    marker: Option<&Marker>,
+    puts: &[Put],
+) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
+    let (outcomes, identity) = super::write(database, |writing| {
+        let outcomes = store(writing, puts)?;
+        Ok((outcomes, marker.map(|_| raise(writing)).transpose()?))
+    })?;
+    if let (Some(marker), Some(identity)) = (marker, identity) {
+        marker.write(&identity)?;
     }
-    writing.commit()?;
+    Ok(outcomes)
+}
+
+fn store(writing: &WriteTransaction, puts: &[Put]) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
+    let (mut grants, mut open) = (writing.open_table(GRANTS)?, writing.open_table(OPEN)?);
+    let mut outcomes = Vec::with_capacity(puts.len());
+    for put in puts {
+        let key = put.key.as_slice();
+        let stored = match grants.get(key)? {
+            Some(bytes) => record::revision(bytes.value())?,
+            None => Revision::NONE,
+        };
+        if stored != put.expected {
+            outcomes.push(Err(LedgerError::Conflict));
+            continue;
+        }
+        grants.insert(key, put.bytes.as_slice())?;
+        if put.open {
+            open.insert(key, [].as_slice())?;
+        } else {
+            open.remove(key)?;
+        }
+        outcomes.push(Ok(()));
+    }
     Ok(outcomes)
 }

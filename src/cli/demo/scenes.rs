@@ -105,20 +105,22 @@ impl Server {
         for command in &self.promised.commands {
             let ran = |record: &Record| {
                 let mut console = record.console.iter();
-                console.any(|executed| executed.answered && executed.command == *command)
+                console.any(|executed| executed.answered && executed.effects.contains(command))
             };
             self.game.until(ran).await;
         }
     }
 
-    /// Shows what its console has received since the last time; whether there was anything.
+    /// Shows the commands that have taken effect since the last time, without Votive's own notes and without the guards
+    /// before them; whether there was anything.
     fn show(&mut self) -> io::Result<bool> {
         let console = self.game.console();
-        let new = console[self.shown..].iter().filter(|executed| !check::is_question(&executed.command));
         let mut any = false;
-        for executed in new {
-            screen::console(self.name, executed)?;
-            any = true;
+        for executed in &console[self.shown..] {
+            for effect in executed.effects.iter().filter(|effect| !check::is_own(effect)) {
+                screen::console(self.name, effect, &executed.reply)?;
+                any = true;
+            }
         }
         self.shown = console.len();
         Ok(any)

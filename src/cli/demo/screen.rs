@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 use hyper::StatusCode;
 
 use super::check::Check;
-use crate::sim::game::Executed;
 use crate::sim::platform::Answered;
 
 /// The width that text is broken to.
@@ -59,10 +58,10 @@ pub(super) fn happens(who: &str, what: &str) -> io::Result<()> {
     columns(who, PLAIN, what)
 }
 
-/// A command that a game console received, and what the game said to it.
-pub(super) fn console(server: &str, executed: &Executed) -> io::Result<()> {
-    columns(server, CONSOLE, &format!("> {}", executed.command))?;
-    let reply = executed.reply.lines().filter(|line| !line.is_empty());
+/// A command that took effect, and what the game said to it.
+pub(super) fn console(server: &str, command: &str, reply: &str) -> io::Result<()> {
+    columns(server, CONSOLE, &format!("> {command}"))?;
+    let reply = reply.lines().filter(|line| !line.is_empty());
     reply.into_iter().try_for_each(|line| columns("", DIM, &format!("  {line}")))
 }
 
