@@ -250,8 +250,13 @@ impl Link {
             Some(keeps) => keeps,
             None => {
                 let limit = PROBE.min(server.timeouts.command);
-                let reply = self.ask(server, &key.ask(), limit, true).await?.unwrap_or_default();
-                receipt::read(&reply) != Reading::Unreadable
+                let mut reply = self.ask(server, &key.ask(), limit, true).await?;
+                if reply.is_none() {
+                    // It can be lag: the answer to what every game answers comes after that.
+                    self.list(server).await?;
+                    reply = self.ask(server, &key.ask(), limit, true).await?;
+                }
+                receipt::read(&reply.unwrap_or_default()) != Reading::Unreadable
             }
         };
         let announced = keeps && {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the Python environment of tests/peers.rs in target/peers, with what requirements.txt pins.
+# Makes the Python environment of tests/peers.rs and tests/syntax.rs in target/peers, with what requirements.txt pins.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 venv=$here/../../target/peers

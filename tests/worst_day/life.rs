@@ -418,6 +418,11 @@ impl Life {
         effects
     }
 
+    /// What a data storage of a game server holds.
+    pub fn storage(&self, server: usize, id: &str) -> String {
+        self.games[server].storage(id)
+    }
+
     pub fn has_receipts(&self) -> bool {
         self.config.servers[0].receipts != ReceiptRule::Never
     }
