@@ -149,7 +149,7 @@ pub(super) fn read_variable(text: &str, place: Place<'_>, problems: &mut Problem
 }
 
 /// Deeper nesting than any configuration needs is refused, so that building the tree cannot exhaust the stack.
-const DEEPEST: usize = 32;
+pub(super) const DEEPEST: usize = 32;
 
 pub(super) fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
     let options: Options = options! {
@@ -431,5 +431,13 @@ mod tests {
         let (root, errors) = tree(&format!("a:\n{}", "  - @b\n".repeat(20_000)));
         assert!(root.is_some());
         assert_eq!(errors.len(), 20_000);
+    }
+
+    #[test]
+    fn traps_are_looked_for_no_deeper_than_any_configuration_is() {
+        let traps: String = (0..400).map(|n| format!("{}k: 'x\n", " ".repeat(n))).collect();
+        let (root, errors) = tree(&traps);
+        assert!(root.is_none());
+        assert_eq!(errors.len(), DEEPEST, "{errors:?}");
     }
 }
