@@ -118,13 +118,18 @@ fn text(path: &Path) -> Result<String, (At, String, &'static str)> {
     })?;
     // Some editors begin a file with a byte order mark; nobody sees it.
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
-        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+    std::str::from_utf8(bytes).map(with_line_feeds).map_err(|error| {
+        let good = with_line_feeds(&String::from_utf8_lossy(&bytes[..error.valid_up_to()]));
         let line = good.rsplit('\n').next().unwrap_or_default();
         let at = Position { line: good.matches('\n').count() + 1, column: line.chars().count() + 1 };
         let remedy = "save it as UTF-8 in your editor (not as ANSI, Windows-1251 or UTF-16)";
         (At::File(at), "the file is not UTF-8 from here on".to_owned(), remedy)
     })
+}
+
+/// The text with one kind of line break. YAML knows three, and a line has one number whoever counts.
+fn with_line_feeds(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 /// What a file holds that is no larger than `most` bytes, and who can do what with it.
@@ -137,4 +142,32 @@ pub(super) fn bytes(path: &Path, most: u64) -> io::Result<(Vec<u8>, u32)> {
         return Err(io::Error::other(format!("it is larger than {} KiB", most / 1024)));
     }
     Ok((fs::read(path)?, metadata.permissions().mode()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the errors of a file are.
+    fn places(text: &[u8]) -> Vec<At> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        fs::write(&path, text).unwrap();
+        let loaded = load(&Sources { path, state_dir: None, env: BTreeMap::new() });
+        loaded.config.unwrap_err().into_iter().map(|problem| problem.at).collect()
+    }
+
+    #[test]
+    fn lines_are_counted_alike_however_they_end() {
+        let file = "webhook:\n  path: @a\n  lisen: b\nservers:\n  a: {id: 1, colour: red}\n";
+        let expected = places(file.as_bytes());
+        assert!(expected.contains(&At::File(Position { line: 2, column: 9 })), "{expected:?}");
+        assert!(expected.contains(&At::File(Position { line: 5, column: 14 })), "{expected:?}");
+        for line_break in ["\r\n", "\r"] {
+            let file = file.replace('\n', line_break);
+            assert_eq!(places(file.as_bytes()), expected, "{line_break:?}");
+            let no_text = [file.as_bytes(), b"a\xff"].concat();
+            assert_eq!(places(&no_text), [At::File(Position { line: 6, column: 2 })], "{line_break:?}");
+        }
+    }
 }

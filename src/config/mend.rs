@@ -11,7 +11,7 @@ use regex::Regex;
 
 use super::keys;
 use super::problem::Position;
-use super::yaml::events;
+use super::yaml::{DEEPEST, events};
 
 /// What was changed on a line so that the file can be read.
 pub(super) struct Mended {
@@ -35,7 +35,7 @@ static NO_SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^( *(?:- +)*)([
 pub(super) fn mend(text: &str) -> (String, Vec<Mended>) {
     let lines: Vec<&str> = text.lines().collect();
     let (mut readable, mut mended) = (String::new(), Vec::new());
-    let (mut good_until, mut bad_until) = (0, 0);
+    let (mut good_until, mut bad_until, mut outer) = (0, 0, Vec::new());
     for (n, line) in lines.iter().enumerate() {
         let mut line = (*line).to_owned();
         if n < bad_until {
@@ -48,7 +48,7 @@ pub(super) fn mend(text: &str) -> (String, Vec<Mended>) {
                 line.insert(colon + 1, ' ');
                 tell(key, None);
             }
-            match value(&line, &lines[n + 1..]) {
+            match value(&line, &lines[n + 1..], &mut outer) {
                 Value::Reads(more) => good_until = n + 1 + more,
                 Value::Trap(start, more) => {
                     bad_until = n + 1 + more;
@@ -84,8 +84,9 @@ enum Value {
     Trap(usize, usize),
 }
 
-/// Reads the value of a line by itself, and if it cannot be read so, with the lines `below` that belong to it.
-fn value(line: &str, below: &[&str]) -> Value {
+/// Reads the value of a line by itself, and if it cannot be read so, with the lines `below` that belong to it. `outer`
+/// has the columns of the lines that it belongs to, and gets its own.
+fn value(line: &str, below: &[&str], outer: &mut Vec<usize>) -> Value {
     let Some(found) = LINE.captures(line) else { return Value::Reads(0) };
     let [lead, value] = [1, 3].map(|n| found.get(n).map_or("", |part| part.as_str()));
     // The column that the lines of this value are indented from, and the place to try it in.
@@ -94,7 +95,10 @@ fn value(line: &str, below: &[&str]) -> Value {
         (None, Some(dash)) => (dash, "- "),
         (None, None) => return Value::Reads(0),
     };
-    if value.is_empty() || value.starts_with('#') {
+    outer.truncate(outer.partition_point(|other| *other < column));
+    outer.push(column);
+    // Each level has what is below it read once more, so there is an end to them.
+    if value.is_empty() || value.starts_with('#') || outer.len() > DEEPEST {
         return Value::Reads(0);
     }
     let single = format!("{place}{value}\n");

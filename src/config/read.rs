@@ -239,12 +239,17 @@ fn instance(node: &Node, example: &str) -> String {
     }
 }
 
-/// The value at the head of a sentence, if it may be shown.
-pub(super) fn quoted(node: &Node, text: &Text) -> String {
+/// Whether a message may repeat the value.
+pub(super) fn may_be_shown(node: &Node, text: &Text) -> bool {
     // Over several lines the text may hold the next key with its value, whatever that is.
     // Without its line break it may do so on one line.
     let other_key = ["password", "token"].iter().any(|word| text.text.contains(word));
-    if is_secret(&node.path) || text.folded || other_key {
+    !is_secret(&node.path) && !text.folded && !other_key
+}
+
+/// The value at the head of a sentence, if it may be shown.
+pub(super) fn quoted(node: &Node, text: &Text) -> String {
+    if !may_be_shown(node, text) {
         "its value ".to_owned()
     } else if text.text.is_empty() {
         "an empty text ".to_owned()

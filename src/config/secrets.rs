@@ -80,8 +80,15 @@ fn given<'n>(
 /// One secret and where it comes from.
 fn one(problems: &mut Problems, node: &Node, is_file: bool, sources: &Sources) -> Option<(Secret, String)> {
     if is_file {
-        let name = &problems.text(node, "name_of_a_file")?.text;
-        let found = look_up(name, sources);
+        let text = problems.text(node, "name_of_a_file")?;
+        if text.folded {
+            // The next line may be a key with the secret itself.
+            let message = "the name of the secrets file goes on over several lines, which YAML joins to one";
+            let remedy = "write it on one line; the next key begins below the first letter of this one, with a space behind its colon";
+            problems.error(node.place(), message, remedy);
+            return None;
+        }
+        let found = look_up(&text.text, sources);
         if let Ok((_, path, true)) = &found {
             let message = format!("everybody on this machine can read {path}");
             problems.warning(node.place(), message, format!("run: chmod 600 {path}"));

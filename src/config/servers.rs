@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::problem::{At, Problems, listed, nearest, shown};
-use super::read::{Section, one_or_more, quoted};
+use super::read::{Section, may_be_shown, one_or_more, quoted};
 use super::rewards::{self, IN_DOUBT};
 use super::yaml::{Entry, Node, Value};
 use super::{GameServer, Secret, Sources, Timeouts, address, secrets, units};
@@ -148,7 +148,9 @@ fn given(
         None | Some((_, Value::Nothing)) => &[],
         Some((_, Value::Broken)) => return None,
         Some((node, value)) => {
-            if let Value::Text(text) = value {
+            if let Value::Text(text) = value
+                && may_be_shown(node, text)
+            {
                 remedy = format!("write `rewards: [{}]`", shown(&text.text));
             }
             problems.error(node.place(), "this is no list", remedy);

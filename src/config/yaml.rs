@@ -149,7 +149,7 @@ pub(super) fn read_variable(text: &str, place: Place<'_>, problems: &mut Problem
 }
 
 /// Deeper nesting than any configuration needs is refused, so that building the tree cannot exhaust the stack.
-const DEEPEST: usize = 32;
+pub(super) const DEEPEST: usize = 32;
 
 pub(super) fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
     let options: Options = options! {
@@ -309,36 +309,38 @@ impl<'e, 'p> Builder<'e, 'p> {
 
     fn map(&mut self, path: &str, style: StructureStyle) -> Map {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut first_at: HashMap<&str, At> = HashMap::new();
         while let Some((event, span)) = self.next()
             && !matches!(event, Event::MappingEnd)
         {
             let at = self.at(&span.start);
             let key = self.key(event, span, path);
             let Some((event, span)) = self.next() else { break };
-            let key_path = match &key {
+            let key_path = match key {
                 // What stands under a secret's key may be the secret itself, so it becomes part of no path.
                 Some(key) if !is_secret(path) => join(path, key),
                 _ => path.to_owned(),
             };
             let node = self.node(event, span, &key_path);
             let Some(key) = key else { continue };
-            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
+            if let Some(first) = first_at.get(key) {
                 if !is_secret(path) {
                     self.problems.error(
                         (&at, &key_path),
-                        format!("{} is given twice, here and in {}", listed([key.as_str()]), first.at),
+                        format!("{} is given twice, here and in {first}", listed([key])),
                         "keep one of the two",
                     );
                 }
                 continue;
             }
-            entries.push(Entry { key, at, node });
+            first_at.insert(key, at.clone());
+            entries.push(Entry { key: key.to_owned(), at, node });
         }
         Map { entries, flow: style == StructureStyle::Flow }
     }
 
     /// The key of an entry; `None` where it is no text.
-    fn key(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Option<String> {
+    fn key(&mut self, event: &'e Event<'e>, span: Span, path: &str) -> Option<&'e str> {
         match event {
             Event::Scalar(text, ..) if text == "<<" => {
                 self.marks(event, &span, path);
@@ -352,7 +354,7 @@ impl<'e, 'p> Builder<'e, 'p> {
             }
             Event::Scalar(text, ..) => {
                 self.marks(event, &span, path);
-                Some(text.clone().into_owned())
+                Some(text)
             }
             _ => {
                 // The whole key has to be taken out of the events, whatever it is.
@@ -431,5 +433,13 @@ mod tests {
         let (root, errors) = tree(&format!("a:\n{}", "  - @b\n".repeat(20_000)));
         assert!(root.is_some());
         assert_eq!(errors.len(), 20_000);
+    }
+
+    #[test]
+    fn traps_are_looked_for_no_deeper_than_any_configuration_is() {
+        let traps: String = (0..400).map(|n| format!("{}k: 'x\n", " ".repeat(n))).collect();
+        let (root, errors) = tree(&traps);
+        assert!(root.is_none());
+        assert_eq!(errors.len(), DEEPEST, "{errors:?}");
     }
 }

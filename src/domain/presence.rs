@@ -69,7 +69,7 @@ mod texts {
     /// `There are 2 of a max of 20 players online: A, B`, older `of a max 20`, and 1.12's `2/20 players online:`.
     pub(super) static VANILLA: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?s)^There are (?P<count>\d+)(?:/\d+| of a max(?: of)? \d+) players online[:.]?(?P<names>.*)$",
+            r"(?s)^There are (?P<count>\d+)(?:/\d+| of a max(?: of)? \d+) players online\b[:.]?(?P<names>.*)$",
         )
         .unwrap()
     });
@@ -81,7 +81,7 @@ mod texts {
     /// EssentialsX, with `visible/all` where somebody is vanished, and a line for each group.
     pub(super) static ESSENTIALS: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?s)^There are (?P<count>\d+)(?:/\d+)? out of maximum \d+ players online\.?(?P<names>.*)$",
+            r"(?s)^There are (?P<count>\d+)(?:/\d+)? out of maximum \d+ players online\b\.?(?P<names>.*)$",
         )
         .unwrap()
     });
@@ -200,7 +200,14 @@ mod tests {
 
     #[test]
     fn what_nobody_can_read() {
-        for reply in ["", "Unknown command", "Hello", "There are players"] {
+        for reply in [
+            "",
+            "Unknown command",
+            "Hello",
+            "There are players",
+            "There are 1/20 players onlineSteve",
+            "There are 1 out of maximum 20 players onlineSteve",
+        ] {
             assert_eq!(ask(reply, "Steve"), None, "{reply}");
         }
     }

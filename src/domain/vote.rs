@@ -60,7 +60,7 @@ struct Answer<'a> {
 }
 
 #[derive(Deserialize)]
-struct Response {
+struct Response<'a> {
     #[serde(default)]
     id: Value,
     #[serde(default)]
@@ -69,12 +69,20 @@ struct Response {
     entity_type: Value,
     #[serde(default)]
     entity_id: Value,
-    #[serde(default)]
-    server: Value,
-    #[serde(default)]
-    user: Value,
+    #[serde(borrow)]
+    server: Option<&'a RawValue>,
+    #[serde(borrow)]
+    user: Option<&'a RawValue>,
     #[serde(default)]
     created_at: Value,
+}
+
+/// What a server or a user is known by. Their names are not even read: half of a character in one, which no text can
+/// hold, must not cost a vote.
+#[derive(Deserialize)]
+struct Identified {
+    #[serde(default)]
+    id: Value,
 }
 
 /// Reads the body of `GET /votes/{event_id}`; the caller has checked the status and the size.
@@ -84,13 +92,12 @@ struct Response {
 /// another vote, another kind of entity or another server than it should.
 pub fn read(body: &[u8], event: &EventKey) -> Result<Vote, NotAVote> {
     let unknown = NotAVote::Nonsense("it is not the JSON we know");
-    let is_object = |text: &[u8]| text.trim_ascii_start().starts_with(b"{");
     let answer: Option<Answer<'_>> = is_object(body).then(|| serde_json::from_slice(body).ok()).flatten();
     let response = answer.and_then(|answer| answer.response).map(RawValue::get);
     let response = response.filter(|text| is_object(text.as_bytes()));
-    let response: Response = response.and_then(|text| serde_json::from_str(text).ok()).ok_or(unknown)?;
+    let response: Response<'_> = response.and_then(|text| serde_json::from_str(text).ok()).ok_or(unknown)?;
     let nickname = response.nickname.as_str().ok_or(NotAVote::Nonsense("it has no nickname"))?;
-    let server_id = whole_number(&response.server["id"]).ok_or(NotAVote::Nonsense("it has no server id"))?;
+    let server_id = id_of(response.server).ok_or(NotAVote::Nonsense("it has no server id"))?;
 
     if !response.id.is_null() && response.id.as_str() != Some(&event.event_id) {
         return Err(NotAVote::Mismatch("the API answered with another vote than the one that was asked for"));
@@ -105,9 +112,19 @@ pub fn read(body: &[u8], event: &EventKey) -> Result<Vote, NotAVote> {
     Ok(Vote {
         nickname: nickname.to_owned(),
         server: ServerRef::Id(server_id),
-        user_id: whole_number(&response.user["id"]),
+        user_id: id_of(response.user),
         created_at: response.created_at.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok()),
     })
+}
+
+fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
+}
+
+/// The id in a server or a user.
+fn id_of(value: Option<&RawValue>) -> Option<u64> {
+    let text = value.map(RawValue::get).filter(|text| is_object(text.as_bytes()))?;
+    whole_number(&serde_json::from_str::<Identified>(text).ok()?.id)
 }
 
 /// An id of the platform: an integer, or a string of digits.
@@ -158,6 +175,14 @@ mod tests {
         ] {
             assert!(read_with(name, value).is_ok(), "{name} = {value}");
         }
+    }
+
+    /// As a name becomes that is cut between the two halves of an emoji.
+    #[test]
+    fn half_a_character_in_a_name_costs_no_vote() {
+        let answer = SAMPLE.replace("My server", r"My server \ud83d").replace("voter", r"\ude00");
+        let vote = read(answer.as_bytes(), &EventKey::new("server.vote", "e-1")).unwrap();
+        assert_eq!((vote.server, vote.user_id), (ServerRef::Id(1), Some(42)));
     }
 
     #[test]
