@@ -118,12 +118,12 @@ fn in_doubt(event: &EventKey, plan: &Plan, server: &str, award: &Award, reason: 
 }
 
 /// The world has lost the receipt of a step that it had acknowledged.
-pub(crate) fn forgotten(grant: &Grant, award: usize, serial: u32, server: &GameServer) {
+pub(crate) fn forgotten(grant: &Grant, award: usize, serial: u32, config: &Config) {
     let award = grant.plan().and_then(|plan| Some((plan, plan.awards.get(award)?)));
     let Some((plan, award)) = award else { return };
     let command = award.steps.iter().find(|step| step.serial == serial).map_or("", |step| &step.command);
     tracing::error!(
-        event = %grant.event, player = %plan.player, server = %server.name, reward = %award.reward,
+        event = %grant.event, player = %plan.player, server = server_name(plan, config), reward = %award.reward,
         command = %Outside(command),
         "the world has forgotten this: it was acknowledged, and the world went back to a time before it. It is not given again by itself; look in the game what the player has, and run the command by hand if it is gone"
     );

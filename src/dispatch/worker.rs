@@ -216,7 +216,7 @@ impl Worker {
             ready = self.prepare(server, &job, award) => ready,
             () = shutdown.cancelled() => return Ok(()),
         };
-        self.tell_forgotten(server).await?;
+        self.tell_forgotten().await?;
         match ready {
             // The player is away, or the server is down.
             Ok(Ready::Not) | Err(Lost) => self.publish_watched(),
@@ -253,7 +253,7 @@ impl Worker {
     /// Asks the world for the receipts that it has acknowledged, the newest first, until it has one: what it has not went
     /// when it went back in time (contract/rcon.md).
     async fn look_back(&mut self, server: &GameServer) -> Result<(), Lost> {
-        for kept in self.receipts.acknowledged() {
+        for kept in self.receipts.acknowledged(self.surroundings.clock.now()) {
             sleep_until(self.pace.next_at(Instant::now(), server.pace)).await;
             self.pace.sent(Instant::now());
             match self.link.read_receipt(server, &kept.key).await? {
@@ -266,10 +266,10 @@ impl Worker {
     }
 
     /// Tells the operator which rewards the world has forgotten. They are not given again: nobody asked for that.
-    async fn tell_forgotten(&mut self, server: &GameServer) -> Result<(), LedgerError> {
+    async fn tell_forgotten(&mut self) -> Result<(), LedgerError> {
         for Kept { event, award, serial, .. } in std::mem::take(&mut self.forgotten) {
             let grant = self.record(&event, award, AwardFact::Lost { serial }, false).await?;
-            log::forgotten(&grant, award, serial, server);
+            log::forgotten(&grant, award, serial, &self.config);
             self.note_receipts(&grant);
         }
         Ok(())
