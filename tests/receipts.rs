@@ -412,3 +412,77 @@ async fn a_game_that_lags_when_it_is_asked_for_receipts_still_keeps_them() {
         assert_eq!(rig.has("Steve", "diamond"), 2);
     }
 }
+
+#[tokio::test]
+async fn an_operator_who_is_faster_than_the_receipt_changes_nothing_for_the_player() {
+    for found in ["--ran", "--not-run"] {
+        let mut rig = running(Style::Modern, AUTO, ONLY_GIVE).await;
+        killed_at_the_worst_instant(&mut rig, "e-1", "Steve").await;
+        let asked = with(&rig.game.record(), "data get").len();
+        rig.game.once("data get", Habit::Withheld);
+        rig.start().await;
+        rig.until(|record| with(record, "data get").len() > asked).await;
+        let settled = rig.votive(&["resolve", "e-1", found]).await;
+        assert!(settled.status.success(), "{settled:?}");
+        rig.game.release_replies();
+        assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204, "{found}");
+        assert_eq!(rig.deliver_vote("e-2", "Steve").await, 204, "{found}: the daemon goes on");
+        assert_eq!(rig.has("Steve", "diamond"), 2, "{found}");
+        assert_eq!(rig.game.record().took_effect("give").len(), 2, "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_world_that_went_back_to_before_the_command_gets_it_again() {
+    let rig = running(Style::Modern, AUTO, ONLY_GIVE).await;
+    rig.game.once("data modify", Habit::Withheld);
+    rig.game.once("give", Habit::Withheld);
+    let answer = tokio::spawn(rig.delivering(&rig.vote("e-1", "Steve")));
+    rig.until(|record| with(record, "data modify").len() == 1).await;
+    let announced = rig.game.save();
+    rig.game.release_replies();
+    rig.until(|record| record.took_effect("give").len() == 1).await;
+    rig.game.stop().await;
+    rig.game.go_back_to(&announced);
+    assert_eq!(rig.has("Steve", "diamond"), 0);
+    rig.game.start_again().unwrap();
+    answer.await.unwrap();
+    rig.daemon().log_line("granted").await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    assert_eq!((rig.has("Steve", "diamond"), rig.game.record().took_effect("give").len()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_game_that_lags_longer_than_it_may_gives_once() {
+    let rig = running(Style::Modern, "    receipts: auto\n    timeouts: {command: 1s}", ONLY_GIVE).await;
+    rig.game.once("give", Habit::Lag(Duration::from_secs(4)));
+    rig.deliver_vote("e-1", "Steve").await;
+    rig.daemon().log_line("granted").await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    assert_eq!(with(&rig.game.record(), "give Steve").len(), 1);
+    let log = rig.daemon().log();
+    assert!(
+        log.contains("did not answer in time. Its receipt will tell") && !log.contains("in doubt: "),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_forgotten_names_its_own_server_of_several_at_one_address() {
+    let mut rig = Rig::new().await;
+    let creative = "  creative:\n    id: 2\n    password_file: password\n    rewards: [daily]";
+    let servers = format!("    receipts: auto\n{creative}\n    rcon: {}", rig.game.address());
+    rig.configure("", &servers, ONLY_GIVE);
+    let new_world = rig.game.save();
+    rig.start().await;
+    rig.platform.vote("e-1", "Steve", 2);
+    let vote = rig.platform.delivery("server.vote", "e-1");
+    assert_eq!(rig.deliver(&vote).await.status, Some(204));
+    rig.game.stop().await;
+    rig.game.go_back_to(&new_world);
+    rig.game.start_again().unwrap();
+    assert_eq!(rig.deliver_vote("e-2", "Steve").await, 204);
+    let told = lines(&rig.daemon().log(), FORGOTTEN);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("server=creative") || told[0].contains("server=\"creative\""), "{}", told[0]);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use votive::domain::award::{Award, AwardState, Finish, MOST_REPEATS, Step};
+use votive::domain::award::{Award, AwardState, Finish, MOST_REPEATS, Receipt, Step};
 use votive::domain::grant::{Grant, Stage};
 use votive::domain::reward::InDoubtRule;
 use votive::domain::standing::Standing;
@@ -33,6 +33,9 @@ pub async fn check(life: &mut Life) -> Result<(), String> {
     }
     if life.has_receipts() && !life.went_back && !life.misbehaved && doubts > 0 {
         return Err(format!("{doubts} doubts, although the game kept receipts"));
+    }
+    if !life.went_back && !life.misbehaved {
+        nothing_is_missed(&grants)?;
     }
     // The order of plans is that of the clock, once a daemon has been started anew; what a world forgot comes again later.
     if !life.clock_was_set() && !life.went_back {
@@ -94,6 +97,17 @@ fn nobody_is_forgotten(answers: &[Answer], grants: &[Grant]) -> Result<(), Strin
         }
     }
     Ok(())
+}
+
+/// A world that never went back has forgotten nothing.
+fn nothing_is_missed(grants: &[Grant]) -> Result<(), String> {
+    let awards = grants.iter().filter_map(Grant::plan).flat_map(|plan| &plan.awards);
+    match awards.flat_map(|award| &award.steps).find(|step| step.receipt == Receipt::Lost) {
+        Some(step) => {
+            Err(format!("the receipt of {:?} is missed, and the world never went back", step.command))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a grant has come to an end, with each command as often as its award says. Gives the number of its doubts.
