@@ -250,17 +250,24 @@ impl Worker {
         Ok(Ready::Send { announced })
     }
 
-    /// Asks the world for the receipts that it has acknowledged, the newest first, until it has one: what it has not went
-    /// when it went back in time (contract/rcon.md).
+    /// Asks the world for the newest receipt that it has acknowledged. Where it is missing, the world went back in time
+    /// (contract/rcon.md): then it has those up to one moment and none after it, and that moment is searched for.
     async fn look_back(&mut self, server: &GameServer) -> Result<(), Lost> {
-        for kept in self.receipts.acknowledged(self.surroundings.clock.now()) {
+        let mut kept = self.receipts.acknowledged(self.surroundings.clock.now());
+        // All before `missing` are missing, and the one at `present` is not, if there is one.
+        let (mut missing, mut present) = (0, kept.len());
+        let mut next = 0;
+        while missing < present {
             sleep_until(self.pace.next_at(Instant::now(), server.pace)).await;
             self.pace.sent(Instant::now());
-            match self.link.read_receipt(server, &kept.key).await? {
-                Reading::Missing => self.forgotten.push(kept),
-                Reading::Ran | Reading::NotRun | Reading::Unreadable => break,
+            match self.link.read_receipt(server, &kept[next].key).await? {
+                Reading::Missing => missing = next + 1,
+                Reading::Ran | Reading::NotRun | Reading::Unreadable => present = next,
             }
+            next = missing.midpoint(present);
         }
+        kept.truncate(missing);
+        self.forgotten = kept;
         self.link.looked_back();
         Ok(())
     }
