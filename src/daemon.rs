@@ -13,9 +13,10 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::failpoint::{Point, crash_at};
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
-use crate::ledger::{Ledger, LedgerError, OpenError};
+use crate::ledger::{self, Ledger, LedgerError, OpenError};
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 
@@ -32,10 +33,13 @@ pub enum DaemonError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The ledger failed while running.
-    #[error(
-        "{0}. Votive has stopped so that nothing is issued without a record; see to the disk and start it again. What was delivered meanwhile was answered with 503 and can be delivered again"
-    )]
-    Ledger(LedgerError),
+    #[error("{path}: {error}. Votive has stopped so that nothing is issued without a record; see to the disk and start it again. What was delivered meanwhile was answered with 503 and can be delivered again", path = .path.display())]
+    Ledger {
+        /// Where it is.
+        path: PathBuf,
+        /// What happened to it.
+        error: LedgerError,
+    },
     /// The webhook's address cannot be bound.
     #[error(
         "{address}: cannot listen there: {error}. Set webhook.listen in rewards.yaml to a free address of this machine"
@@ -88,6 +92,8 @@ pub async fn run(
         tracing::info!("created a new ledger in {}", config.state_dir.display());
     }
     let ledger = opened.ledger;
+    let path = config.state_dir.join(ledger::NAME);
+    let ledger_failed = |error| DaemonError::Ledger { path: path.clone(), error };
     let socket = bind_socket(&socket)?;
     let surroundings = Surroundings::real(&config.gamemonitoring.api_url).map_err(DaemonError::Tls)?;
 
@@ -95,7 +101,7 @@ pub async fn run(
     let intake =
         Intake::start(Arc::clone(&config), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
             .await
-            .map_err(DaemonError::Ledger)?;
+            .map_err(ledger_failed)?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}{}", config.webhook.path);
     }
@@ -122,8 +128,11 @@ pub async fn run(
         tasks.ended().await;
     }
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
-    ledger.ping().await.map_err(DaemonError::Ledger)?;
-    Ok(ledger.close()?)
+    ledger.ping().await.map_err(ledger_failed)?;
+    crash_at(Point::Drained);
+    ledger.close()?;
+    crash_at(Point::LedgerClosed);
+    Ok(())
 }
 
 /// The control socket of a daemon with this state directory: in `runtime_directory` if systemd gave it one, else

@@ -16,6 +16,7 @@
 //! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
 //! - [`tasks`]: what runs in the background
 //! - `log`: what the log says about votes and rewards
+//! - [`failpoint`]: where a test has the process die
 //! - [`text`]: text from outside in log lines
 
 pub mod cli;
@@ -23,6 +24,7 @@ pub mod config;
 pub mod daemon;
 pub mod dispatch;
 pub mod domain;
+pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod ledger;

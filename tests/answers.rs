@@ -3,14 +3,14 @@
 
 mod rig;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rig::{DAILY, Rig};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use votive::sim::game::Habit;
-use votive::sim::platform::{Answered, ApiAnswer, vote_body};
+use votive::sim::platform::{Answered, ApiAnswer, End, vote_body};
 
 /// Writes raw bytes to the webhook's listener and gives all that comes back until it closes.
 async fn raw(rig: &Rig, request: &str) -> String {
@@ -240,7 +240,11 @@ async fn an_api_that_is_down_or_talks_nonsense() {
         ApiAnswer::new(200, "not json"),
         ApiAnswer::new(200, " ".repeat(70_000)),
         ApiAnswer::json(&short),
+        ApiAnswer::new(200, &good.to_string().as_bytes()[..60]),
+        ApiAnswer::json(&good).ending(End::Truncated),
+        ApiAnswer::json(&good).ending(End::Closed),
     ];
+    let votes = answers.len() as u64;
     for (number, answer) in answers.into_iter().enumerate() {
         let id = format!("e-{number}");
         rig.platform.answer(&id, answer);
@@ -250,7 +254,7 @@ async fn an_api_that_is_down_or_talks_nonsense() {
         rig.platform.vote(&id, "Steve", 1);
         expect(&rig.deliver(&delivery).await, 204, "");
     }
-    assert_eq!(rig.has("Steve", "diamond"), 3 * 8);
+    assert_eq!(rig.has("Steve", "diamond"), 3 * votes);
 }
 
 #[tokio::test]
@@ -264,6 +268,54 @@ async fn an_api_that_never_answers() {
     expect(&rig.deliver(&delivery).await, 502, "no redelivery needed");
     rig.platform.vote("e-1", "Steve", 1);
     rig.until(|record| record.ran("give").len() == 1).await;
+}
+
+/// Has the API answer 429 with a `Retry-After` of two seconds at least. Without it, it would be asked again after one
+/// second at most.
+async fn asks_for_two_seconds(rig: &Rig, id: &str, retry_after: &str) {
+    let headers = vec![format!("Retry-After: {retry_after}")];
+    rig.platform.answer(id, ApiAnswer { headers, ..ApiAnswer::new(429, "slow down") });
+    let delivery = rig.platform.delivery("server.vote", id);
+    let began = Instant::now();
+    expect(&rig.deliver(&delivery).await, 502, "no redelivery needed");
+    rig.platform.vote(id, "Steve", 1);
+    expect(&rig.deliver(&delivery).await, 502, "no redelivery needed");
+    assert_eq!(rig.platform.record().asked(id), 1, "a redelivery does not shorten the wait");
+    let again = rig.platform.until(|record| record.asked(id) == 2);
+    tokio::time::timeout(rig::PATIENCE, again).await.expect("it was never asked again");
+    assert!(began.elapsed() >= Duration::from_secs(2), "{id}: after {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_api_that_asks_for_a_wait_gets_it_in_either_form() {
+    let rig = Rig::running().await;
+    asks_for_two_seconds(&rig, "e-1", "2").await;
+    // A date is of a whole second.
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3));
+    asks_for_two_seconds(&rig, "e-2", &date).await;
+    rig.until(|record| record.ran("give").len() == 2).await;
+}
+
+#[tokio::test]
+async fn a_vote_is_what_the_api_said_first() {
+    let mut rig = Rig::running().await;
+    for player in ["Alex", "Kim"] {
+        rig.game.join(player);
+    }
+    // What was no vote does not count, even if it has a name in it.
+    let torn = vote_body("e-1", "Alex", 1).to_string();
+    rig.platform.answer("e-1", ApiAnswer::new(200, &torn.as_bytes()[..torn.len() - 1]));
+    let delivery = rig.platform.delivery("server.vote", "e-1");
+    expect(&rig.deliver(&delivery).await, 502, "");
+    rig.platform.vote("e-1", "Steve", 1);
+    expect(&rig.deliver(&delivery).await, 204, "");
+    rig.platform.vote("e-1", "Kim", 1);
+    expect(&rig.deliver(&delivery).await, 204, "");
+    rig.kill().await;
+    rig.start().await;
+    expect(&rig.deliver(&delivery).await, 204, "");
+    assert_eq!(rig.platform.record().asked("e-1"), 2);
+    assert_eq!(rig.game.record().ran("give"), ["give Steve minecraft:diamond 3"]);
 }
 
 #[tokio::test]

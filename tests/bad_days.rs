@@ -3,7 +3,6 @@
 
 mod rig;
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rig::{DAILY, Rig};
@@ -203,94 +202,6 @@ async fn killed_with_in_doubt_repeat_and_skip() {
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
     assert_eq!(rig.game.record().ran("xp add Steve 2 points").len(), 1);
-}
-
-/// Kills the daemon whenever the game server has read another few commands, under a load of votes that are delivered
-/// until they are acknowledged.
-#[tokio::test]
-async fn killed_again_and_again() {
-    const VOTES: usize = 60;
-    const KILLS: usize = 12;
-    let mut rig = Rig::new().await;
-    rig.configure(
-        "",
-        "    pace: 1000/s",
-        "
-  thanks:
-    commands:
-      - run: 'whitelist add {player}'
-        require_online: false
-      - 'give {player} minecraft:diamond 1'
-",
-    );
-    let mut random = fastrand::Rng::with_seed(seed());
-    let mut open: Vec<usize> = (0..VOTES).collect();
-    for number in &open {
-        rig.game.join(&format!("P{number}"));
-    }
-    let mut doubts: HashMap<String, String> = HashMap::new();
-    for kill in 0..=KILLS {
-        rig.start().await;
-        random.shuffle(&mut open);
-        let mut deliveries = tokio::task::JoinSet::new();
-        for &number in &open {
-            deliveries.spawn(rig.delivering(&rig.vote(&format!("e-{number}"), &format!("P{number}"))));
-        }
-        if kill < KILLS {
-            let enough = rig.game.record().received + random.usize(1..20);
-            let all_done = async { while deliveries.join_next().await.is_some() {} };
-            tokio::select! {
-                _ = rig.until(|record| record.received >= enough) => {}
-                () = all_done => {}
-            }
-            doubts.extend(doubts_in(&rig.daemon().log()));
-            rig.kill().await;
-        }
-        deliveries.join_all().await;
-        open.retain(|number| rig.platform.record().acknowledged(&format!("e-{number}")) == 0);
-    }
-    let (_, log) = rig.stop().await;
-    doubts.extend(doubts_in(&log));
-
-    assert!(doubts.len() <= KILLS, "a kill leaves one doubt at most: {doubts:?} (seed {})", seed());
-
-    let console = rig.game.console();
-    for number in 0..VOTES {
-        let id = format!("e-{number}");
-        let acknowledged = rig.platform.record().acknowledged(&id) > 0;
-        let mut all_ran = true;
-        for command in [format!("whitelist add P{number}"), format!("give P{number} minecraft:diamond 1")] {
-            let ran = times(&console, &command);
-            assert!(ran <= 1, "{command} ran {ran} times (seed {})", seed());
-            all_ran &= ran == 1;
-        }
-        let in_doubt = doubts.contains_key(&id);
-        assert!(acknowledged || in_doubt, "{id} is neither acknowledged nor in doubt (seed {})", seed());
-        assert!(!acknowledged || all_ran, "{id} was acknowledged and did not arrive (seed {})", seed());
-        if let Some(command) = doubts.get(&id) {
-            // A doubt is honest: it is about a command whose reply the daemon cannot have recorded.
-            assert!(!acknowledged, "{id} was granted and is in doubt about {command} (seed {})", seed());
-        }
-    }
-}
-
-/// Event ids that the log calls in doubt, with their commands.
-fn doubts_in(log: &str) -> HashMap<String, String> {
-    let field = |line: &str, name: &str| {
-        Some(
-            line.split(&format!("{name}="))
-                .nth(1)?
-                .split([' ', '"'])
-                .find(|part| !part.is_empty())?
-                .to_owned(),
-        )
-    };
-    let doubts = log.lines().filter(|line| line.contains("in doubt: "));
-    doubts.filter_map(|line| Some((field(line, "event")?, field(line, "command")?))).collect()
-}
-
-fn seed() -> u64 {
-    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
 #[tokio::test]

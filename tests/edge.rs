@@ -49,6 +49,53 @@ async fn clients_that_stall_are_cut_off_and_hold_up_nobody() {
 }
 
 #[tokio::test]
+async fn clients_that_trickle_are_cut_off_as_well() {
+    let rig = Rig::running().await;
+    let body = "POST /gamemonitoring-webhook HTTP/1.1\r\nhost: x\r\ncontent-length: 10000\r\n\r\n";
+    let mut trickling = JoinSet::new();
+    for start in ["GET /healthz HTTP/1.1\r\nx: ", body] {
+        let mut stream = connect(&rig).await;
+        trickling.spawn(async move {
+            stream.write_all(start.as_bytes()).await.unwrap();
+            let mut trickle = tokio::time::interval(Duration::from_millis(100));
+            let mut answer = [0; 1024];
+            loop {
+                tokio::select! {
+                    // An answer, an end or a reset: the client is cut off.
+                    _ = stream.read(&mut answer) => return,
+                    _ = trickle.tick() => drop(stream.write_all(b"x").await),
+                }
+            }
+        });
+    }
+    timeout(Duration::from_secs(15), trickling.join_all()).await.expect("a trickle kept a connection open");
+}
+
+#[tokio::test]
+async fn a_vote_that_comes_when_there_is_no_file_descriptor_left_is_recorded_and_granted_later() {
+    let mut rig = Rig::new().await;
+    rig.start_as(limited("-n 48")).await;
+    let body = String::from_utf8(rig.vote("e-1", "Steve").body()).unwrap();
+    // It is inside before the crowd comes.
+    let mut first = connect(&rig).await;
+    first
+        .write_all(b"POST /gamemonitoring-webhook HTTP/1.1\r\nhost: x\r\nconnection: close\r\n")
+        .await
+        .unwrap();
+    let mut crowd = Vec::new();
+    for _ in 0..60 {
+        crowd.push(connect(&rig).await);
+    }
+    rig.daemon().log_line("cannot accept a connection").await;
+    first.write_all(format!("content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, first.read_to_string(&mut answer)).await.expect("no answer").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("no redelivery needed"), "{answer}");
+    drop(crowd);
+    rig.until(|record| record.ran("give").len() == 1).await;
+}
+
+#[tokio::test]
 async fn too_few_file_descriptors_pause_the_door_and_nothing_else() {
     let mut rig = Rig::new().await;
     rig.start_as(limited("-n 48")).await;
@@ -110,6 +157,7 @@ async fn a_ledger_that_takes_no_more_stops_everything_and_loses_nothing() {
     assert!(body.contains("deliver again"), "{body}");
     let (status, log) = rig.daemon.take().unwrap().ended().await;
     assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("state/ledger.redb: the ledger cannot be read or written"), "{log}");
     assert!(log.contains("Votive has stopped so that nothing is issued without a record"), "{log}");
     assert!(rig.game.record().ran("give").is_empty());
 

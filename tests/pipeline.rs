@@ -3,7 +3,7 @@
 
 mod rig;
 
-use rig::Rig;
+use rig::{DAILY, Rig};
 
 #[tokio::test]
 async fn a_vote_arrives_in_the_game_and_is_answered_204() {
@@ -15,17 +15,30 @@ async fn a_vote_arrives_in_the_game_and_is_answered_204() {
     assert_eq!(rig.has("Steve", "diamond"), 3);
 }
 
-#[tokio::test]
-async fn fifty_deliveries_at_once_issue_it_once_and_are_all_answered_204() {
-    let rig = Rig::running().await;
-    let delivery = rig.vote("e-1", "Steve");
+/// A hundred deliveries of one vote among those of others, all at once and in no order.
+async fn a_hundred_among_others(rig: &Rig) {
+    let mut all: Vec<usize> = [vec![0; 100], (1..20).collect(), (1..20).collect()].concat();
+    fastrand::Rng::with_seed(1).shuffle(&mut all);
     let mut deliveries = tokio::task::JoinSet::new();
-    for _ in 0..50 {
-        deliveries.spawn(rig.delivering(&delivery));
+    for number in &all {
+        deliveries.spawn(rig.delivering(&rig.vote(&format!("e-{number}"), "Steve")));
     }
     let answers = deliveries.join_all().await;
-    assert_eq!(answers.iter().map(|answered| answered.status).collect::<Vec<_>>(), [Some(204); 50]);
-    assert_eq!(rig.deliver(&delivery).await.status, Some(204));
-    assert_eq!(rig.has("Steve", "diamond"), 3);
-    assert_eq!(rig.platform.record().asked("e-1"), 1);
+    let bad: Vec<_> = answers.iter().filter(|answered| answered.status != Some(204)).collect();
+    assert!(answers.len() == all.len() && bad.is_empty(), "{bad:?}");
+    for number in 0..20 {
+        assert_eq!(rig.platform.record().asked(&format!("e-{number}")), 1);
+    }
+    assert_eq!(rig.has("Steve", "diamond"), 3 * 20);
+}
+
+#[tokio::test]
+async fn a_hundred_deliveries_at_once_issue_it_once_also_among_others_and_after_a_restart() {
+    let mut rig = Rig::new().await;
+    rig.configure("", "    pace: 1000/s", DAILY);
+    rig.start().await;
+    a_hundred_among_others(&rig).await;
+    rig.kill().await;
+    rig.start().await;
+    a_hundred_among_others(&rig).await;
 }

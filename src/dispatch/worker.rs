@@ -26,6 +26,7 @@ use crate::domain::receipt::{Key, Reading};
 use crate::domain::reply::plain;
 use crate::domain::reward::ReceiptRule;
 use crate::domain::standing::{self, Wait};
+use crate::failpoint::{Point, crash_at};
 use crate::ledger::{Ledger, LedgerError};
 use crate::log;
 use crate::rcon::Outcome;
@@ -361,12 +362,15 @@ impl Worker {
     async fn issue(&mut self, job: &Job, server: &GameServer, announced: bool) -> Result<(), LedgerError> {
         let (event, index, player) = (&job.place.event, job.place.award, &job.player);
         let mut offline = false;
+        crash_at(Point::StepReady);
         let mut grant = self.record(event, index, AwardFact::Intent { announced }, false).await?;
         while let Some(award) = sending(&grant, index) {
             // An award that is being sent has a step to send.
             let Some(step) = award.next_step() else { break };
+            crash_at(Point::IntentRecorded);
             let sent = Sent { event, player, server, award, step };
             let outcome = self.send(&sent).await;
+            crash_at(Point::ReplyReceived);
             let silence = self.understand_silence(&sent, outcome.as_ref()).await;
             let fact = sent.fact(outcome, silence);
             log::step_ended(&sent, &fact);
@@ -375,6 +379,7 @@ impl Worker {
                 && !self.shutdown.is_cancelled();
             offline = fact == AwardFact::Offline;
             grant = self.record(event, index, fact, more).await?;
+            crash_at(Point::OutcomeRecorded);
         }
         self.conclude(job, server, &grant);
         // Whatever its list says: the game knows better, and is asked again at the next poll.

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::domain::event::{Delivery, Envelope, EventKey, OWN_TYPES, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
+use crate::failpoint::{Point, crash_at};
 use crate::intake::Intake;
 use crate::text::Outside;
 
@@ -50,6 +51,7 @@ pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc
             return sentence(status, why);
         }
     };
+    crash_at(Point::DeliveryVerified);
     let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
     if delivery.is_test {
         tracing::info!(%event, %event_type, "test delivery: the signature is good");
@@ -68,6 +70,7 @@ pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc
     }
     let standing = intake.deliver(event, deadline).await;
     tracing::debug!(%event, ?standing, "delivery answered");
+    crash_at(Point::AnswerReady);
     answer(event, standing)
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Acknowledge, Config};
@@ -22,6 +22,7 @@ use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
 use crate::domain::reward::Target;
 use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
+use crate::failpoint::{Point, crash_at};
 use crate::ledger::{Ledger, LedgerError};
 use crate::log;
 use crate::platform::FetchError;
@@ -32,6 +33,8 @@ use crate::tasks::Tasks;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// The longest wait that the API is granted when it asks for one: whoever voted waits, too.
+const LONGEST_GRANTED_WAIT: Duration = Duration::from_secs(60 * 60);
 /// How many votes are asked for again at the same time; those that have just arrived do not wait behind them.
 const RETRIES: usize = 16;
 
@@ -168,7 +171,9 @@ impl Intake {
         let received = |grant: Option<&Grant>| -> Result<Grant, Infallible> {
             Ok(grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now)))
         };
-        self.ledger.update(event, received).await.map(|Ok(grant)| grant)
+        let Ok(grant) = self.ledger.update(event, received).await?;
+        crash_at(Point::EventRecorded);
+        Ok(grant)
     }
 
     /// Brings an event as far as it can be brought without a game server. `follower` keeps the event's entry on the
@@ -233,7 +238,7 @@ impl Intake {
             let fact = match &answer {
                 Ok(vote) => self.fetched(vote.clone()),
                 Err(FetchError::NotFound) => Fact::NotFound { seconds },
-                Err(FetchError::Temporary(_)) => Fact::FetchFailed { seconds },
+                Err(FetchError::Temporary { .. }) => Fact::FetchFailed { seconds },
                 Err(FetchError::Mismatch(why)) => Fact::Mismatch {
                     reason: format!("The vote is refused: {why}. Report it to GAMEMONITORING."),
                 },
@@ -243,20 +248,45 @@ impl Intake {
                 return Ok(self.ledger.get(event)?.map(|record| record.grant));
             };
             let Stage::Received { attempts, .. } = grant.stage else {
+                crash_at(Point::PlanRecorded);
                 log::planned(&grant, &self.config);
                 return Ok(Some(grant));
             };
-            let wait = wait_before(attempts);
+            let asked_for = asked_for(&answer);
+            let wait = wait_before(attempts).max(asked_for);
             if let Err(why) = answer {
                 tracing::warn!(%event, attempts, "waiting for the API: {why}; asking again in {} s", wait.as_secs_f64().ceil());
             }
             self.board.publish(event, Standing::ApiDown);
             tokio::select! {
                 biased;
-                () = sleep(wait) => {}
-                () = follower.nudged() => {}
+                () = self.pause(event, follower, asked_for, wait) => {}
                 () = self.shutdown.cancelled() => return Ok(None),
             }
+        }
+    }
+
+    /// Waits until the API is to be asked again: after `wait`, or before that, but not before what it `asked_for`, when
+    /// the event is delivered again.
+    async fn pause(&self, event: &EventKey, follower: &Follower, asked_for: Duration, wait: Duration) {
+        let begun = Instant::now();
+        let too_early = async {
+            loop {
+                follower.nudged().await;
+                self.board.publish(event, Standing::ApiDown);
+            }
+        };
+        if !asked_for.is_zero() {
+            tokio::select! {
+                biased;
+                () = sleep(asked_for) => {}
+                () = too_early => {}
+            }
+        }
+        tokio::select! {
+            biased;
+            () = sleep_until(begun + wait) => {}
+            () = follower.nudged() => {}
         }
     }
 
@@ -268,6 +298,7 @@ impl Intake {
 
     /// The fact that a vote is known, with the rewards of its server as they are today.
     fn fetched(&self, vote: Vote) -> Fact<'_> {
+        crash_at(Point::VoteFetched);
         let target = self.config.server(&vote.server).map(|server| self.config.target(server));
         Fact::Fetched { vote, target, order: self.next_order(), restored_at: self.ledger.restored_at() }
     }
@@ -312,9 +343,32 @@ impl Intake {
     }
 }
 
+/// How long the API asks not to be asked again.
+fn asked_for(answer: &Result<Vote, FetchError>) -> Duration {
+    match answer {
+        Err(FetchError::Temporary { retry_after: Some(wait), .. }) => *wait.min(&LONGEST_GRANTED_WAIT),
+        _ => Duration::ZERO,
+    }
+}
+
 /// How long to wait after so many attempts, between three quarters of the full time and all of it.
 fn wait_before(attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
     let full = (FIRST_WAIT * 2u32.pow(doublings)).min(LONGEST_WAIT);
     full.mul_f64(1.0 - fastrand::f64() / 4.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_is_granted_the_wait_that_it_asks_for_up_to_an_hour() {
+        let busy = |seconds: Option<u64>| {
+            let retry_after = seconds.map(Duration::from_secs);
+            asked_for(&Err(FetchError::Temporary { why: String::new(), retry_after })).as_secs()
+        };
+        assert_eq!([Some(90), Some(3600), Some(u64::MAX), None].map(busy), [90, 3600, 3600, 0]);
+        assert_eq!(asked_for(&Err(FetchError::NotFound)), Duration::ZERO);
+    }
 }

@@ -14,8 +14,10 @@ use redb::Database;
 use super::marker::{self, Marker};
 use super::record::{self, Identity, Unreadable};
 use super::{IDENTITY, Ledger, RESTORED_AT, create_tables, meta, raise, set_meta, write};
+use crate::failpoint::{Point, crash_at};
 
-pub(super) const NAME: &str = "ledger.redb";
+/// The ledger's name in the state directory.
+pub(crate) const NAME: &str = "ledger.redb";
 
 /// redb's page cache in bytes. Its default of 1 GiB would be the daemon's whole memory; grants are small, and the
 /// system caches the file as well.
@@ -149,7 +151,9 @@ impl Ledger {
                 return Err(OpenError::Missing(path));
             }
             let (unfinished, _) = build(&path, |_| Ok::<_, OpenError>(()))?;
+            crash_at(Point::LedgerMade);
             put_in_place(&unfinished, &path).map_err(OpenError::io(&path))?;
+            crash_at(Point::LedgerNamed);
         }
 
         let (database, identity) = open_file(&path)?;
@@ -164,6 +168,7 @@ impl Ledger {
         // The ledger first: a crash in between leaves it one ahead, which is no sign of an old copy. This also finds
         // out whether the ledger can be written.
         let identity = write(&database, raise).map_err(|error| OpenError::storage(&path, error))?;
+        crash_at(Point::IdentityRaised);
         let marker = Marker::create(state_dir, &identity)?;
         let ledger = Ledger::start(database, marker, restored_at).map_err(OpenError::io(&path))?;
         Ok(Opened { ledger, created })

@@ -30,6 +30,7 @@ use marker::Marker;
 use record::Identity;
 
 pub use backup::{Backup, BackupError, BackupReader};
+pub(crate) use file::NAME;
 pub use file::{OpenError, Opened};
 pub use record::{Record, Revision, Unreadable};
 pub use restore::{RestoreError, Restored, restore};

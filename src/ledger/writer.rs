@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::marker::Marker;
 use super::record::{self, Revision};
 use super::{Failure, GRANTS, LedgerError, OPEN, raise};
+use crate::failpoint::{Point, crash_at};
 
 /// The most records of one commit, so that the first of them does not wait long for the last.
 const BATCH: usize = 256;
@@ -112,8 +113,11 @@ fn write(
 ) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
     let (outcomes, identity) = super::write(database, |writing| {
         let outcomes = store(writing, puts)?;
-        Ok((outcomes, marker.map(|_| raise(writing)).transpose()?))
+        let identity = marker.map(|_| raise(writing)).transpose()?;
+        crash_at(Point::CommitBegins);
+        Ok((outcomes, identity))
     })?;
+    crash_at(Point::CommitDone);
     if let (Some(marker), Some(identity)) = (marker, identity) {
         marker.write(&identity)?;
     }

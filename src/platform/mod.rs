@@ -1,8 +1,9 @@
 //! The platform's API: one vote (contract/gamemonitoring.md).
 
 use std::fmt::Debug;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
 use crate::domain::event::EventKey;
@@ -38,8 +39,13 @@ pub enum FetchError {
     #[error("the API knows no such vote")]
     NotFound,
     /// Anything that may be better later.
-    #[error("{0}")]
-    Temporary(String),
+    #[error("{why}")]
+    Temporary {
+        /// What it is.
+        why: String,
+        /// How long the API asks not to be asked again, if it says so.
+        retry_after: Option<Duration>,
+    },
     /// The API told another vote.
     #[error("{0}")]
     Mismatch(&'static str),
@@ -75,12 +81,14 @@ impl Api {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(FetchError::NotFound),
             status => {
-                return Err(FetchError::Temporary(format!("the API answered {}", status.as_u16())));
+                let why = format!("the API answered {}", status.as_u16());
+                let retry_after = retry_after(response.headers(), SystemTime::now());
+                return Err(FetchError::Temporary { why, retry_after });
             }
         }
         let body = read_body(response).await?;
         vote::read(&body, event).map_err(|why| match why {
-            NotAVote::Nonsense(_) => FetchError::Temporary(why.to_string()),
+            NotAVote::Nonsense(_) => later(why.to_string()),
             NotAVote::Mismatch(why) => FetchError::Mismatch(why),
         })
     }
@@ -96,7 +104,7 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(temporary)? {
         if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(FetchError::Temporary("the API answered with more than 64 KiB".to_owned()));
+            return Err(later("the API answered with more than 64 KiB".to_owned()));
         }
         body.extend_from_slice(&chunk);
     }
@@ -119,5 +127,51 @@ fn temporary(error: reqwest::Error) -> FetchError {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    FetchError::Temporary(text)
+    later(text)
+}
+
+fn later(why: String) -> FetchError {
+    FetchError::Temporary { why, retry_after: None }
+}
+
+/// The wait that `Retry-After` asks for, in seconds or until a date (RFC 9110, section 10.2.3). What cannot be read
+/// asks for nothing, and what has passed for no wait.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            Some(date.duration_since(now).unwrap_or_default())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_that_is_asked_for_is_in_seconds_or_until_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (text, seconds) in [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
+            ("Sunday, 06-Nov-94 08:49:38 GMT", Some(1)),
+            ("Sun Nov  6 09:49:37 1994", Some(3600)),
+            ("Sat, 05 Nov 1994 08:49:37 GMT", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+            ("18446744073709551616", None),
+            ("soon", None),
+            ("Sun, 06 Nov 1994", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
 }

@@ -11,6 +11,7 @@ use super::frame::{BadLength, COMMAND, Frame, LOGIN, REFUSED_ID};
 use super::network::{Network, Stream};
 use crate::config::Timeouts;
 use crate::domain::template::LONGEST_COMMAND;
+use crate::failpoint::{Point, crash_at};
 
 /// A reply frame of this many UTF-16 units may have a successor (contract/rcon.md).
 const FULL_FRAME: usize = 4096;
@@ -167,7 +168,7 @@ impl Connection {
         match timeout_at(deadline, self.stream.write(&wire)).await {
             Ok(Ok(0) | Err(_)) | Err(_) => return Outcome::NotSent,
             Ok(Ok(written)) if written < wire.len() => return Outcome::Broken(Broken::Closed),
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => crash_at(Point::CommandWritten),
         }
         let first = match timeout_at(deadline, self.payload_of(id)).await {
             Ok(Ok(Some(first))) => first,

@@ -1,6 +1,8 @@
 //! The real binary between a simulated platform and simulated game servers.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part, and a panic is the report
 
+pub mod doubt;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -124,10 +126,8 @@ rewards:
     /// The daemon by a command that ends in running it: with other limits, say.
     pub async fn start_as(&mut self, command: Command) {
         assert!(self.daemon.is_none());
-        let mut daemon = Daemon::spawn(command, &self.path("rewards.yaml"));
-        let line = daemon.log_line("listening on ").await;
-        daemon.url = line.split("listening on ").nth(1).unwrap().to_owned();
-        self.daemon = Some(daemon);
+        let daemon = Daemon::spawn(command, &self.path("rewards.yaml")).listening().await;
+        self.daemon = Some(daemon.unwrap_or_else(|log| panic!("the daemon ended at its start:\n{log}")));
     }
 
     pub fn daemon(&self) -> &Daemon {
@@ -218,12 +218,26 @@ impl Daemon {
 
     /// Waits for a line of the log that holds `text`.
     pub async fn log_line(&self, text: &str) -> String {
+        let line = self.find_line(text).await;
+        line.unwrap_or_else(|| panic!("the log never said {text:?}:\n{}", self.log()))
+    }
+
+    /// A line that holds `text`, once it is there; `None` if the process ends without it.
+    async fn find_line(&self, text: &str) -> Option<String> {
         let find = |log: &Vec<String>| log.iter().find(|line| line.contains(text)).cloned();
         let mut log = self.log.clone();
         let found = tokio::time::timeout(PATIENCE, log.wait_for(|log| find(log).is_some())).await;
-        match found {
-            Ok(Ok(log)) => find(&log).unwrap(),
-            _ => panic!("the log never said {text:?}:\n{}", self.log.borrow().join("\n")),
+        found.ok()?.ok().and_then(|log| find(&log))
+    }
+
+    /// The daemon once it listens, or its log if it ended before.
+    pub async fn listening(mut self) -> Result<Daemon, String> {
+        match self.find_line("listening on ").await {
+            Some(line) => {
+                self.url = line.split("listening on ").nth(1).unwrap().to_owned();
+                Ok(self)
+            }
+            None => Err(self.log()),
         }
     }
 

@@ -1,13 +1,21 @@
 //! The simulated platform: what its API says about a vote, on a good day and on a bad one.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use votive::domain::event::EventKey;
 use votive::domain::vote::{ServerRef, Vote};
 use votive::platform::{FetchError, VoteApi};
 use votive::surroundings::BoxFuture;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest wait that it can expect to be granted.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// How the API is at the moment.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +26,10 @@ pub enum Weather {
     Down,
     /// It knows no vote: its replica lags behind.
     Lagging,
+    /// It tells another vote than it is asked for.
+    Astray,
+    /// It wants to be left in peace for so many seconds.
+    Busy(u64),
     /// It answers after so many seconds, or is given up.
     Slow(u64),
 }
@@ -26,7 +38,19 @@ pub enum Weather {
 #[derive(Debug)]
 pub struct SimulatedApi {
     weather: Mutex<Weather>,
-    asked: AtomicU64,
+    told: AtomicU64,
+    asked: Mutex<Asked>,
+}
+
+/// What the API has been asked.
+#[derive(Debug, Default)]
+struct Asked {
+    /// How often for each vote.
+    times: BTreeMap<u8, usize>,
+    /// Before when it does not want to be asked again for a vote.
+    not_before: BTreeMap<u8, Instant>,
+    /// The votes that it was asked for all the same.
+    too_early: BTreeSet<u8>,
 }
 
 /// The event of a vote.
@@ -52,30 +76,71 @@ fn vote(number: u8, asked: u64) -> Vote {
 
 impl SimulatedApi {
     pub fn new() -> Self {
-        SimulatedApi { weather: Mutex::new(Weather::Fine), asked: AtomicU64::new(0) }
+        SimulatedApi { weather: Mutex::new(Weather::Fine), told: AtomicU64::new(0), asked: Mutex::default() }
     }
 
     pub fn set(&self, weather: Weather) {
-        *self.weather.lock().unwrap_or_else(PoisonError::into_inner) = weather;
+        *self.weather.lock().unwrap() = weather;
     }
+
+    /// Somebody else asks from now on, who was not told to wait.
+    pub fn forget_whom_it_told_to_wait(&self) {
+        self.asked.lock().unwrap().not_before.clear();
+    }
+
+    /// How often it was asked for a vote.
+    pub fn asked(&self, vote: u8) -> usize {
+        self.asked.lock().unwrap().times.get(&vote).copied().unwrap_or_default()
+    }
+
+    /// The votes that it was asked for before the wait was over that it had asked for.
+    pub fn asked_too_early(&self) -> BTreeSet<u8> {
+        self.asked.lock().unwrap().too_early.clone()
+    }
+
+    fn note(&self, number: u8) {
+        let mut asked = self.asked.lock().unwrap();
+        *asked.times.entry(number).or_default() += 1;
+        if asked.not_before.get(&number).is_some_and(|at| Instant::now() < *at) {
+            asked.too_early.insert(number);
+        }
+    }
+
+    /// The vote, as it is told this time.
+    fn tell(&self, number: u8) -> Vote {
+        // One bit a vote: whether it was told before.
+        vote(number, (self.told.fetch_or(1 << number, Ordering::Relaxed) >> number) & 1)
+    }
+}
+
+fn temporary(why: &str, retry_after: Option<Duration>) -> FetchError {
+    FetchError::Temporary { why: why.to_owned(), retry_after }
 }
 
 impl VoteApi for SimulatedApi {
     fn vote<'a>(&'a self, event: &'a EventKey) -> BoxFuture<'a, Result<Vote, FetchError>> {
         Box::pin(async move {
-            let weather = *self.weather.lock().unwrap_or_else(PoisonError::into_inner);
+            let weather = *self.weather.lock().unwrap();
             let number: u8 = event.event_id.strip_prefix("e-").unwrap().parse().unwrap();
-            // One bit a vote: whether it was told before.
-            let told = || (self.asked.fetch_or(1 << number, Ordering::Relaxed) >> number) & 1;
-            let late = || Err(FetchError::Temporary("the API did not answer in time".to_owned()));
+            self.note(number);
             match weather {
-                Weather::Fine => Ok(vote(number, told())),
-                Weather::Down => Err(FetchError::Temporary("the API answered 500".to_owned())),
+                Weather::Fine => Ok(self.tell(number)),
+                Weather::Down => Err(temporary("the API answered 500", None)),
                 Weather::Lagging => Err(FetchError::NotFound),
+                Weather::Astray => Err(FetchError::Mismatch("the API told another vote")),
+                Weather::Busy(seconds) => {
+                    let wait = Duration::from_secs(seconds);
+                    let not_before = Instant::now() + wait.min(PATIENCE);
+                    self.asked.lock().unwrap().not_before.insert(number, not_before);
+                    Err(temporary("the API answered 429", Some(wait)))
+                }
                 Weather::Slow(seconds) => {
-                    let limit = Duration::from_secs(10);
-                    tokio::time::sleep(Duration::from_secs(seconds).min(limit)).await;
-                    if Duration::from_secs(seconds) < limit { Ok(vote(number, told())) } else { late() }
+                    sleep(Duration::from_secs(seconds).min(LIMIT)).await;
+                    if Duration::from_secs(seconds) < LIMIT {
+                        Ok(self.tell(number))
+                    } else {
+                        Err(temporary("the API did not answer in time", None))
+                    }
                 }
             }
         })

@@ -62,6 +62,10 @@ pub async fn check(life: &mut Life) -> Result<(), String> {
     for grant in &life.grants().await {
         stands(grant, &settled).map_err(|why| format!("{}, in the end: {why}", grant.event))?;
     }
+    let too_early = life.api.asked_too_early();
+    if !too_early.is_empty() {
+        return Err(format!("the API was asked too early for {too_early:?}"));
+    }
     let known: BTreeSet<String> = commands_of(&life.grants().await);
     match settled.keys().find(|command| !known.contains(*command)) {
         Some(command) => Err(format!("{command:?} ran and no grant has it")),

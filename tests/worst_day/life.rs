@@ -90,7 +90,7 @@ pub struct Life {
     saves: Vec<(Save, usize)>,
     /// The parts of each server's record that its world has forgotten.
     undone: [Vec<Range<usize>>; SERVERS],
-    api: Arc<SimulatedApi>,
+    pub api: Arc<SimulatedApi>,
     network: Arc<SimulatedNetwork>,
     config: Arc<Config>,
     /// How far the clock on the wall is from the time that has passed, in hours.
@@ -208,6 +208,7 @@ impl Life {
     async fn start(&self) -> Option<Process> {
         let (tasks, shutdown) = (Tasks::default(), CancellationToken::new());
         let session = self.disk.session();
+        self.api.forget_whom_it_told_to_wait();
         let ledger = Ledger::on(self.disk.attach(), &tasks).ok()?;
         let parts = (Arc::clone(&self.config), ledger.clone(), self.surroundings());
         let intake = Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone()).await.ok()?;

@@ -13,9 +13,10 @@ mod disk;
 mod history;
 mod invariants;
 mod life;
+mod receipts;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,8 +33,8 @@ const HISTORIES: u64 = 400;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What is said of one that does; each costs a thread, so it is not shrunk.
 const CIRCLES: &str = "it does not come to an end";
-/// How often a history that fails is run again in order to shrink it.
-const SHRINKS: usize = 2_000;
+/// How often a history that fails is run again in order to shrink it, where nobody says.
+const SHRINKS: u64 = 2_000;
 
 /// The circumstances of a history.
 #[derive(Clone, Copy, Debug)]
@@ -51,25 +52,13 @@ const PLAIN: World = World { receipts: false, lies: false };
 
 /// Lives through a history and checks every promise.
 fn live(history: &[Op], world: World) -> Result<(), String> {
-    let (done, outcome) = mpsc::channel();
     let history = history.to_vec();
-    thread::spawn(move || drop(done.send(live_here(&history, world))));
-    outcome.recv_timeout(PATIENCE).map_err(|error| format!("{CIRCLES}: {error}"))?
-}
-
-fn live_here(history: &[Op], world: World) -> Result<(), String> {
     // Chance is part of the history.
-    fastrand::seed(history.len() as u64);
-    simulated(async {
-        let disk = Disk::default();
-        let mut life = Life::new(disk.clone(), world.receipts).await;
-        if world.lies {
-            disk.lie();
-        }
-        for op in history {
+    let chance = history.len() as u64;
+    tell(chance, world, async move |life| {
+        for op in &history {
             life.perform(op).await;
         }
-        invariants::check(&mut life).await
     })
 }
 
@@ -92,6 +81,33 @@ fn operations(history: &[Op], world: World) -> u16 {
     })
 }
 
+/// Lives through a story and checks every promise.
+fn tell(
+    chance: u64,
+    world: World,
+    story: impl AsyncFnOnce(&mut Life) + Send + 'static,
+) -> Result<(), String> {
+    let (done, outcome) = mpsc::channel();
+    let lived = move || {
+        fastrand::seed(chance);
+        simulated(async {
+            let disk = Disk::default();
+            let mut life = Life::new(disk.clone(), world.receipts).await;
+            if world.lies {
+                disk.lie();
+            }
+            story(&mut life).await;
+            invariants::check(&mut life).await
+        })
+    };
+    thread::spawn(move || drop(done.send(lived())));
+    match outcome.recv_timeout(PATIENCE) {
+        Ok(outcome) => outcome,
+        Err(RecvTimeoutError::Timeout) => Err(CIRCLES.to_owned()),
+        Err(RecvTimeoutError::Disconnected) => Err("it panicked, as is said above".to_owned()),
+    }
+}
+
 /// The history of a seed.
 fn tree(seed: u64) -> impl ValueTree<Value = Vec<Op>> {
     let mut bytes = [0; 32];
@@ -110,7 +126,7 @@ fn world(seed: u64) -> World {
 fn shrink(mut tree: impl ValueTree<Value = Vec<Op>>, world: World, mut why: String) -> (Vec<Op>, String) {
     let mut smallest = tree.current();
     let mut goes_on = tree.simplify();
-    for _ in 0..SHRINKS {
+    for _ in 0..number("SHRINKS", SHRINKS) {
         if !goes_on || why.starts_with(CIRCLES) {
             break;
         }
