@@ -37,8 +37,9 @@ pub async fn check(life: &mut Life) -> Result<(), String> {
     if !life.went_back && !life.misbehaved {
         nothing_is_missed(&grants)?;
     }
-    // The order of plans is that of the clock, once a daemon has been started anew; what a world forgot comes again later.
-    if !life.clock_was_set() && !life.went_back {
+    // The order of plans is that of the clock, once a daemon has been started anew; what a world forgot, and what the
+    // operator found not to have run, comes again later.
+    if !life.clock_was_set() && !life.went_back && !life.resolved {
         in_order(&grants, life)?;
     }
 

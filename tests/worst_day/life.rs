@@ -98,6 +98,8 @@ pub struct Life {
     clock_was_set: bool,
     /// Whether a world went back in time.
     pub went_back: bool,
+    /// Whether the operator has settled a doubt.
+    pub resolved: bool,
     /// Whether a game server answered wrongly, or not at all.
     pub misbehaved: bool,
     process: Option<Process>,
@@ -154,6 +156,7 @@ impl Life {
             clock: Arc::default(),
             clock_was_set: false,
             went_back: false,
+            resolved: false,
             misbehaved: false,
             process: None,
             answers: Arc::default(),
@@ -319,7 +322,10 @@ impl Life {
                 self.clock_was_set = true;
                 self.clock.fetch_add(*hours, Ordering::Relaxed);
             }
-            Op::Resolve => self.resolve().await,
+            Op::Resolve => {
+                self.resolved = true;
+                self.resolve().await;
+            }
         }
     }
 
