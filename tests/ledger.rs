@@ -219,6 +219,20 @@ async fn a_damaged_ledger_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_record_that_was_altered_is_noticed_also_after_a_clean_end() {
+    let directory = used().await;
+    let path = directory.path().join("ledger.redb");
+    let mut bytes = at_rest(&path);
+    let places: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(b"received_at")).collect();
+    assert!(!places.is_empty());
+    for place in places {
+        bytes[place] = b'R';
+    }
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(refusal(directory.path()), OpenError::Damaged { .. }));
+}
+
+#[tokio::test]
 async fn a_bit_that_flipped_is_noticed_or_does_not_matter() {
     let directory = TempDir::new().unwrap();
     let (path, marker) = (directory.path().join("ledger.redb"), directory.path().join("ledger.marker"));
