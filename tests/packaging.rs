@@ -103,7 +103,7 @@ fn every_subcommand_and_option_that_is_written_about_exists() {
         options.extend(found(r"(--[a-z-]+)", &String::from_utf8_lossy(&help.stdout)));
     }
     // Those of cargo and systemctl.
-    let others = ["--release", "--locked", "--test", "--show-output", "--now"];
+    let others = ["--release", "--locked", "--features", "--test", "--show-output", "--now"];
     for option in found(r"[ `](--[a-z][a-z-]*)", &read("README.md")) {
         let known = options.contains(&option) || others.contains(&option.as_str());
         assert!(known, "README.md: {option}");

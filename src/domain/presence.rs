@@ -43,13 +43,10 @@ impl Online {
         }
     }
 
-    /// From the entries of a list. An entry may be decorated, by a team's prefix, say: what is in brackets is no name,
-    /// and where several words are left any of them may be one.
-    fn from_entries<'a>(entries: impl Iterator<Item = &'a str>, complete: bool) -> Self {
+    /// From the entries of a list. Where an entry has several words, any of them may be the name.
+    fn from_entries(entries: impl IntoIterator<Item = Vec<String>>, complete: bool) -> Self {
         let mut online = Online { complete, ..Online::default() };
-        for entry in entries {
-            let bare = texts::BRACKETS.replace_all(entry, " ");
-            let mut words = words(&bare);
+        for mut words in entries {
             online.perhaps.extend(words.clone());
             if words.len() == 1 {
                 online.names.extend(words.drain(..));
@@ -93,7 +90,7 @@ pub fn read_list(reply: &str, rules: &ReplyRules) -> Option<Online> {
     if let Some(pattern) = &rules.list {
         let captures = pattern.captures(&plain)?;
         let names = words(captures.get(1).map_or("", |group| group.as_str()));
-        return Some(Online::from_entries(names.iter().map(String::as_str), true));
+        return Some(Online::from_entries(names.iter().map(|name| entry(name)), true));
     }
     if texts::NOBODY.is_match(&plain) {
         return Some(Online { complete: true, ..Online::default() });
@@ -102,13 +99,15 @@ pub fn read_list(reply: &str, rules: &ReplyRules) -> Option<Online> {
         // It shows nicknames, and hides who is vanished: absence proves nothing, even at 0.
         let groups = captures.name("names").map_or("", |names| names.as_str()).lines();
         let entries = groups.map(without_group).flat_map(|names| names.split(','));
-        return Some(Online::from_entries(entries, false));
+        return Some(Online::from_entries(entries.map(entry), false));
     }
     let captures = texts::VANILLA.captures(&plain).or_else(|| texts::PLAYERS.captures(&plain))?;
     let names = captures.name("names").map_or("", |names| names.as_str());
-    let entries = || names.split([',', '\n']).filter(|entry| !entry.trim().is_empty());
-    let complete = captures["count"].parse() == Ok(entries().count());
-    Some(Online::from_entries(entries(), complete))
+    let entries = names.split([',', '\n']).map(entry);
+    // One that is nothing but decoration may be somebody all the same, and then the names are fewer than the count.
+    let entries: Vec<Vec<String>> = entries.filter(|words| !words.is_empty()).collect();
+    let complete = captures["count"].parse() == Ok(entries.len());
+    Some(Online::from_entries(entries, complete))
 }
 
 /// Reads an answer to `execute if entity NAME`.
@@ -126,6 +125,11 @@ pub fn read_entity_test(reply: &str) -> Presence {
 /// A line of names without the name of their group.
 fn without_group(line: &str) -> &str {
     line.split_once(": ").map_or(line, |(_group, names)| names)
+}
+
+/// The words of an entry of a list. It may be decorated, by a team's prefix, say: what is in brackets is no name.
+fn entry(text: &str) -> Vec<String> {
+    words(&texts::BRACKETS.replace_all(text, " "))
 }
 
 /// The words of a text, lower-cased.
@@ -196,6 +200,8 @@ mod tests {
     #[test]
     fn a_count_that_the_names_do_not_bear_out_proves_nothing() {
         assert_eq!(ask("There are 3 of a max of 20 players online: Steve", "Alex"), Some(Presence::Unknown));
+        assert_eq!(ask("There are 2/20 players online: [Alex], Steve", "Alex"), Some(Presence::Unknown));
+        assert_eq!(ask("Players (1)::", "Steve"), Some(Presence::Unknown));
     }
 
     #[test]
