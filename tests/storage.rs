@@ -491,7 +491,11 @@ async fn nothing_is_restored_under_a_running_daemon() {
         let complaint = complained(output);
         assert!(complaint.contains("state") && complaint.contains("Stop it first"), "{complaint}");
     };
+    // Also where it is the ledger's file that is gone.
+    let aside = rig.path("aside");
+    fs::rename(ledger(&rig), &aside).unwrap();
     stop_first(&rig.votive(&["restore", "--without-backup"]).await);
+    fs::rename(&aside, ledger(&rig)).unwrap();
     // The ledger itself tells it as well.
     fs::remove_file(state(&rig).join("votive.sock")).unwrap();
     stop_first(&rig.votive(&["restore", "--without-backup"]).await);
