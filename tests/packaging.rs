@@ -92,7 +92,14 @@ fn every_subcommand_and_option_that_is_written_about_exists() {
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
     let subcommands = found(r"(?m)^  ([a-z][a-z-]*)  ", &help);
-    for name in ["README.md", "docs/backup.md", "docs/configuration.md", "docs/guarantees.md", "CHANGELOG.md", "rewards.yaml"] {
+    for name in [
+        "README.md",
+        "docs/backup.md",
+        "docs/configuration.md",
+        "docs/guarantees.md",
+        "CHANGELOG.md",
+        "rewards.yaml",
+    ] {
         for subcommand in found(r"\bvotive ([a-z][a-z-]*)", &read(name)) {
             assert!(subcommands.contains(&subcommand), "{name}: votive {subcommand}");
         }
