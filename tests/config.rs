@@ -429,11 +429,22 @@ fn values_arrive_as_they_were_written() {
     assert_eq!(survival.replies.offline.len(), 2);
     assert_eq!(survival.timeouts.connect.as_millis(), 500);
     assert_eq!(survival.timeouts.command.as_secs(), 120);
-    let values = votive::domain::template::Values { player: "Steve", server: "lobby" };
+    let values = votive::domain::template::Values {
+        player: "Steve",
+        server: "lobby",
+        server_id: 0,
+        vote_id: "e-1",
+        user_id: 0,
+        count: votive::domain::counter::Count::default(),
+        votes_to_next: 0,
+        voted_at: jiff::civil::DateTime::default(),
+        reward: "rank",
+        own: &BTreeMap::new(),
+    };
     let commands: Vec<String> = config.servers[1].rewards[0]
         .commands
         .iter()
-        .map(|command| command.run.render(values).unwrap())
+        .map(|command| command.run.render(&values).unwrap())
         .collect();
     assert_eq!(commands, ["lp user Steve parent addtemp vip 1d replace", "say Steve voted: thanks!"]);
     let rank = &config.servers[1].rewards[0].commands[0];

@@ -2,20 +2,27 @@
 //! name of the state, and a table of what may follow what.
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use votive::domain::award::{
     AwardFact, AwardState, Finish, MOST_OFFLINE_REPLIES, MOST_REPEATS, MOST_SILENT_FAILURES,
 };
+use votive::domain::calendar::Calendar;
+use votive::domain::counter::Scoped;
 use votive::domain::event::EventKey;
 use votive::domain::grant::{Action, Fact, Grant, Stage};
+use votive::domain::plan::Planning;
 use votive::domain::receipt::Reading;
 use votive::domain::reward::{Command, InDoubtRule, ReceiptRule, Reward, Target};
 use votive::domain::standing::{self, Standing, Wait};
 use votive::domain::template::Template;
 use votive::domain::vote::{ServerRef, Vote};
+
+static CALENDAR: LazyLock<Calendar> = LazyLock::new(Calendar::default);
+static VALUES: BTreeMap<String, String> = BTreeMap::new();
 
 #[derive(Clone, Copy, Debug)]
 struct Shape {
@@ -167,13 +174,14 @@ fn finished(grant: &Grant) -> usize {
 
 fn reward(name: &str, commands: &[(&str, Shape)]) -> Arc<Reward> {
     let command = |(run, shape): &(&str, Shape)| Command {
-        run: Template::parse(run).0,
+        run: Template::parse(run, &BTreeSet::new()).0,
         require_online: shape.needs_player,
         optional: shape.optional,
         in_doubt: Some(shape.in_doubt),
         receipt: Some(shape.receipt),
     };
-    Arc::new(Reward { name: name.to_owned(), commands: commands.iter().map(command).collect() })
+    let commands = commands.iter().map(command).collect();
+    Arc::new(Reward { name: name.to_owned(), commands, ..Reward::default() })
 }
 
 fn target(rewards: &[Arc<Reward>]) -> Option<Target<'_>> {
@@ -181,7 +189,21 @@ fn target(rewards: &[Arc<Reward>]) -> Option<Target<'_>> {
 }
 
 fn target_with(rewards: &[Arc<Reward>], receipts: ReceiptRule) -> Option<Target<'_>> {
-    Some(Target { name: "survival", in_doubt: InDoubtRule::Hold, receipts, rewards, bedrock_prefix: None })
+    Some(Target {
+        name: "survival",
+        in_doubt: InDoubtRule::Hold,
+        receipts,
+        rewards,
+        bedrock_prefix: None,
+        counted_as: &ServerRef::Id(1),
+        calendar: &CALENDAR,
+        values: &VALUES,
+    })
+}
+
+/// For a player who has not voted before.
+fn planning(target: Option<Target<'_>>, order: u64) -> Planning<'_> {
+    Planning { target, order, counters: Scoped::default() }
 }
 
 fn vote(nickname: &str) -> Vote {
@@ -197,7 +219,7 @@ fn apply(grant: &Grant, fact: Fact<'_>) -> Grant {
 }
 
 fn fetched<'a>(nickname: &str, target: Option<Target<'a>>, order: u64) -> Fact<'a> {
-    Fact::Fetched { vote: vote(nickname), target, order, restored_at: None }
+    Fact::Fetched { vote: vote(nickname), planning: planning(target, order), restored_at: None }
 }
 
 fn planned(rewards: &[Arc<Reward>]) -> Grant {
@@ -266,7 +288,7 @@ proptest! {
         let commands: Vec<(&str, Shape)> = shapes.iter().map(command).collect();
         let rewards = [reward("daily", &commands)];
         let rule = if always { ReceiptRule::Always } else { ReceiptRule::Auto };
-        let fetched = Fact::Fetched { vote: vote("Steve"), target: target_with(&rewards, rule), order: 0, restored_at: None };
+        let fetched = fetched("Steve", target_with(&rewards, rule), 0);
         let (mut grant, mut model) = (apply(&received(), fetched), Model::new(&shapes));
         for fact in history {
             let before = grant.clone();
@@ -347,7 +369,7 @@ fn a_vote_that_cannot_be_rewarded_is_refused_and_kept_for_a_redelivery() {
         assert!(!grant.is_open());
     }
     let grant = apply(&received(), fetched("Steve", None, 0));
-    let grant = apply(&grant, Fact::Redelivered { target: target(&rewards), order: 7 });
+    let grant = apply(&grant, Fact::Redelivered(planning(target(&rewards), 7)));
     assert_eq!(grant.plan().unwrap().order, 7);
 }
 
@@ -358,7 +380,7 @@ fn a_404_is_final_after_two_minutes_until_somebody_asks_again() {
     assert_eq!(grant.stage, Stage::Received { attempts: 2, elapsed: 119, retried: false });
     let grant = not_found(&grant, 1);
     assert!(matches!(grant.stage, Stage::Refused { vote: None, .. }));
-    let grant = apply(&grant, Fact::Redelivered { target: None, order: 0 });
+    let grant = apply(&grant, Fact::Redelivered(planning(None, 0)));
     assert_eq!(grant.actions(), [Action::Fetch]);
     assert!(matches!(not_found(&grant, 0).stage, Stage::Refused { .. }));
     assert!(matches!(apply(&grant, Fact::FetchFailed { seconds: 0 }).stage, Stage::Received { .. }));
@@ -369,7 +391,7 @@ fn a_redelivery_renders_what_is_refused_anew_and_keeps_what_is_finished() {
     let old = [reward("a", &[("say 1", ANYTIME), ("typo", ANYTIME)])];
     let refused = facts(&planned(&old), 0, &[INTENT, ran(), INTENT, rejected()]);
     let fixed = [reward("a", &[("say 1", ANYTIME), ("fixed", ANYTIME), ("more", ANYTIME)])];
-    let grant = apply(&refused, Fact::Redelivered { target: target(&fixed), order: 9 });
+    let grant = apply(&refused, Fact::Redelivered(planning(target(&fixed), 9)));
     let award = &grant.plan().unwrap().awards[0];
     let steps: Vec<(&str, bool)> =
         award.steps.iter().map(|step| (step.command.as_str(), step.finished.is_some())).collect();
@@ -392,12 +414,12 @@ fn a_redelivery_does_not_touch_what_has_run_if_the_file_says_otherwise_now() {
     let shorter = [reward("a", &[])];
     let other = [reward("b", &[("say 1", ANYTIME)])];
     for rewards in [&changed[..], &shorter, &other] {
-        let grant = apply(&refused, Fact::Redelivered { target: target(rewards), order: 9 });
+        let grant = apply(&refused, Fact::Redelivered(planning(target(rewards), 9)));
         let award = &grant.plan().unwrap().awards[0];
         assert!(matches!(&award.state, AwardState::Refused { reply: None, .. }));
         assert!(matches!(award.steps[0].finished, Some(Finish::Ran { .. })));
     }
-    let grant = apply(&refused, Fact::Redelivered { target: None, order: 9 });
+    let grant = apply(&refused, Fact::Redelivered(planning(None, 9)));
     assert_eq!(state(&grant), "refused");
 }
 
@@ -409,10 +431,10 @@ fn a_redelivery_changes_nothing_in_any_other_state() {
         [&[], &[INTENT], &[INTENT, doubt], &[INTENT, ran()], &[AwardFact::Cancelled]];
     for history in histories {
         let grant = facts(&planned(&rewards), 0, history);
-        let again = Fact::Redelivered { target: target(&rewards), order: 9 };
+        let again = Fact::Redelivered(planning(target(&rewards), 9));
         assert_eq!(apply(&grant, again), grant);
     }
-    let again = Fact::Redelivered { target: target(&rewards), order: 9 };
+    let again = Fact::Redelivered(planning(target(&rewards), 9));
     assert_eq!(apply(&received(), again), received());
 }
 
@@ -421,7 +443,7 @@ fn only_a_retry_reopens_what_was_closed() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
     let closed = facts(&planned(&rewards), 0, &[AwardFact::Cancelled]);
     assert_eq!(state(&closed), "closed");
-    let grant = apply(&closed, Fact::Retried { target: target(&rewards), order: 9 });
+    let grant = apply(&closed, Fact::Retried(planning(target(&rewards), 9)));
     assert_eq!(state(&grant), "planned");
 }
 

@@ -1,7 +1,11 @@
 //! A nickname, a command of `rewards.yaml`, and what becomes of both.
 #![no_main]
 
+use std::collections::BTreeMap;
+
+use jiff::civil::DateTime;
 use libfuzzer_sys::fuzz_target;
+use votive::domain::counter::Count;
 use votive::domain::player::{BadName, LONGEST_NAME, PlayerName};
 use votive::domain::template::{Finding, LONGEST_COMMAND, Template, Unsendable, Values};
 
@@ -10,17 +14,29 @@ fuzz_target!(|text: &str| {
     let (nickname, command) = text.split_once('\n').unwrap_or(("Steve", text));
     let player = check_name(nickname).unwrap_or_else(|| "Steve".to_owned());
     // What is put in is never looked at again, whatever it looks like.
-    for values in
-        [Values { player: &player, server: "survival" }, Values { player: "{server}", server: "{{player}}" }]
-    {
-        let (template, findings) = Template::parse(command);
+    let own = BTreeMap::from([("prefix".to_owned(), "{player}".to_owned())]);
+    let values = |player, server| Values {
+        player,
+        server,
+        server_id: 7,
+        vote_id: "e-1",
+        user_id: 42,
+        count: Count { votes: 50, today: 2, month: 20, streak: 5, streak_before: 4 },
+        votes_to_next: 3,
+        voted_at: DateTime::constant(2026, 12, 24, 18, 5, 0, 0),
+        reward: "daily",
+        own: &own,
+    };
+    for values in [values(&player, "survival"), values("{server}", "{{player}}")] {
+        let (template, findings) = Template::parse(command, &own.keys().map(String::as_str).collect());
         let (expected, expected_findings) = fill_in(command, values);
         assert_eq!(findings, expected_findings);
-        match template.render(values) {
+        match template.render(&values) {
             Ok(rendered) => {
                 assert!(rendered.len() <= LONGEST_COMMAND && !rendered.contains(char::is_control));
                 assert_eq!(rendered, expected);
             }
+            Err(Unsendable::NoValue(name)) => panic!("{name} has one"),
             Err(Unsendable::ControlCharacter) => assert!(expected.contains(char::is_control)),
             Err(Unsendable::TooLong(length)) => {
                 assert_eq!(length, expected.len());
@@ -57,6 +73,18 @@ fn fill_in(command: &str, values: Values<'_>) -> (String, Vec<Finding>) {
             match name {
                 "player" => filled += values.player,
                 "server" => filled += values.server,
+                "server_id" => filled += "7",
+                "vote_id" => filled += "e-1",
+                "user_id" => filled += "42",
+                "votes" => filled += "50",
+                "votes_today" => filled += "2",
+                "votes_month" => filled += "20",
+                "streak" => filled += "5",
+                "votes_to_next" => filled += "3",
+                "date" => filled += "2026-12-24",
+                "time" => filled += "18:05",
+                "reward" => filled += "daily",
+                "prefix" => filled += "{player}",
                 unknown => {
                     findings.push(Finding::UnknownPlaceholder(unknown.to_owned()));
                     filled += &format!("{{{unknown}}}");

@@ -4,11 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::problem::{At, Problems};
-use super::yaml::Node;
+use jiff::tz::{TimeZone, TimeZoneName, db};
+
+use super::problem::{At, Problems, nearest};
+use super::read::quoted;
+use super::rewards::{self, Context};
+use super::yaml::{Node, Value};
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, rewards, secrets, servers,
+    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, rules, secrets, servers, units,
+    values,
 };
+use crate::domain::calendar::Calendar;
 use crate::http::webhook::HEALTH_PATH;
 
 const API_URL: &str = "https://api.gamemonitoring.net";
@@ -21,6 +27,9 @@ const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 const POLL_EVERY: Duration = Duration::from_secs(5);
+const DAY: u64 = 24 * 60 * 60;
+/// Whoever forgives more does not mean days in a row.
+const LONGEST_GRACE: Duration = Duration::from_secs(7 * DAY);
 /// What Floodgate may put in front of a name without the name needing quotes in a command.
 const BEDROCK_PREFIXES: [(&str, char); 4] = [(".", '.'), ("+", '+'), ("-", '-'), ("_", '_')];
 
@@ -32,10 +41,53 @@ pub(super) fn build(root: &Node, sources: &Sources, problems: &mut Problems) -> 
     let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), sources);
     let webhook = webhook(problems, section.get("webhook"));
     let players = players(problems, section.get("players"));
+    let calendar = calendar(problems, section.get("calendar"));
+    let values = values::read(problems, section.get("values"));
     let servers = section.get("servers");
-    let rewards = rewards::read(problems, section.get("rewards"), servers);
-    let servers = servers::read(problems, servers, &rewards, sources);
-    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, servers })
+    let context = Context {
+        bedrock_prefix: players.bedrock_prefix,
+        calendar: &calendar,
+        server: longest_name(servers),
+        values: &values::longest(&values, servers),
+    };
+    let rewards = rewards::read(problems, section.get("rewards"), &context);
+    if section.get("calendar").and_then(|calendar| calendar.get("time_zone")).is_none() {
+        rules::warn_of_utc(problems, &rewards);
+    }
+    let servers = servers::read(problems, servers, &rewards, &values, sources);
+    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers })
+}
+
+fn longest_name(servers: Option<&Node>) -> &str {
+    let Some(Value::Map(map)) = servers.map(|node| &node.value) else { return "" };
+    map.entries.iter().map(|entry| entry.key.as_str()).max_by_key(|name| name.len()).unwrap_or_default()
+}
+
+fn calendar(problems: &mut Problems, node: Option<&Node>) -> Calendar {
+    let section = problems.section(node, "calendar").unwrap_or_default();
+    let zone = section.get("time_zone");
+    let time_zone = zone.and_then(|node| {
+        let text = problems.text(node, "Europe/Berlin")?;
+        let found = TimeZone::get(&text.text);
+        if found.is_err() {
+            let known: Vec<TimeZoneName<'_>> = db().available().collect();
+            let remedy = match nearest(&text.text, known.iter().map(TimeZoneName::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write a continent and a city, like Europe/Berlin, or UTC".to_owned(),
+            };
+            problems.error(node.place(), format!("{}is no time zone", quoted(node, text)), remedy);
+        }
+        found.ok()
+    });
+    let grace = |text: &str| {
+        units::duration(text).filter(|grace| grace.as_secs() % DAY == 0 && *grace <= LONGEST_GRACE)
+    };
+    let grace = problems.parsed(section.get("grace"), "a number of days from 0d to 7d", "1d", grace);
+    Calendar {
+        time_zone: time_zone.unwrap_or(TimeZone::UTC),
+        // At most seven.
+        grace: grace.and_then(|grace| u32::try_from(grace.as_secs() / DAY).ok()).unwrap_or(0),
+    }
 }
 
 fn state_dir(problems: &mut Problems, node: Option<&Node>, sources: &Sources) -> PathBuf {

@@ -14,7 +14,7 @@ pub(super) enum Override {
 use Override::{Text, Yaml};
 
 /// Every key; `*` stands for a name of the owner's, or for a place in a list.
-pub(super) const KEYS: [(&str, Override); 35] = [
+pub(super) const KEYS: [(&str, Override); 61] = [
     ("state_dir", Text),
     ("gamemonitoring.api_url", Text),
     ("gamemonitoring.signing_token", Text),
@@ -25,11 +25,17 @@ pub(super) const KEYS: [(&str, Override); 35] = [
     ("webhook.answer_within", Text),
     ("players.bedrock_prefix", Text),
     ("players.poll_every", Text),
+    ("calendar.time_zone", Text),
+    ("calendar.grace", Text),
+    ("values", Yaml),
+    ("values.*", Override::None),
     ("servers.*.id", Yaml),
     ("servers.*.rcon", Text),
     ("servers.*.password", Text),
     ("servers.*.password_file", Text),
     ("servers.*.rewards", Yaml),
+    ("servers.*.values", Yaml),
+    ("servers.*.values.*", Override::None),
     ("servers.*.in_doubt", Text),
     ("servers.*.receipts", Text),
     ("servers.*.receipts_keep", Text),
@@ -43,6 +49,26 @@ pub(super) const KEYS: [(&str, Override); 35] = [
     ("servers.*.timeouts.connect", Text),
     ("servers.*.timeouts.login", Text),
     ("servers.*.timeouts.command", Text),
+    ("rewards.*.counts", Text),
+    ("rewards.*.chance", Text),
+    ("rewards.*.first_vote", Text),
+    ("rewards.*.every_votes", Text),
+    ("rewards.*.milestones", Yaml),
+    ("rewards.*.milestones.*", Override::None),
+    ("rewards.*.streak_days", Text),
+    ("rewards.*.every_streak_days", Text),
+    ("rewards.*.days", Yaml),
+    ("rewards.*.between", Text),
+    ("rewards.*.from", Text),
+    ("rewards.*.until", Text),
+    ("rewards.*.limit", Text),
+    ("rewards.*.players", Yaml),
+    ("rewards.*.except_players", Yaml),
+    ("rewards.*.max_age", Text),
+    ("rewards.*.one_of", Yaml),
+    ("rewards.*.one_of.*", Override::None),
+    ("rewards.*.one_of.*.weight", Override::None),
+    ("rewards.*.one_of.*.commands", Override::None),
     ("rewards.*.commands", Yaml),
     ("rewards.*.commands.*", Override::None),
     ("rewards.*.commands.*.run", Override::None),
@@ -79,8 +105,8 @@ pub(super) fn is_known(name: &str) -> bool {
 /// Whether the value of this key is one text, as every entry of a list is.
 pub(super) fn is_text(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);
-    let text = |(key, how): &(&str, Override)| *how != Yaml && key.rsplit('.').next() == Some(last);
-    path.ends_with(']') || KEYS.iter().any(text)
+    let mut named = KEYS.iter().filter(|(key, _)| key.rsplit('.').next() == Some(last)).peekable();
+    path.ends_with(']') || (named.peek().is_some() && named.all(|(_, how)| *how != Yaml))
 }
 
 /// Whether the value of this key is never shown.
@@ -99,7 +125,11 @@ mod tests {
 
     #[test]
     fn sections() {
-        assert_eq!(under(""), ["state_dir", "gamemonitoring", "webhook", "players", "servers", "rewards"]);
+        assert_eq!(
+            under(""),
+            ["state_dir", "gamemonitoring", "webhook", "players", "calendar", "values", "servers", "rewards"]
+        );
+        assert_eq!(under("rewards.*.one_of.*"), ["weight", "commands"]);
         assert_eq!(under("servers.*.replies"), ["success", "offline", "failure", "list"]);
         assert_eq!(
             under("rewards.*.commands.*"),

@@ -7,23 +7,28 @@
 mod address;
 mod build;
 mod keys;
+mod lints;
 mod load;
 mod mend;
 mod overrides;
 mod problem;
 mod read;
 mod rewards;
+mod rules;
 mod secrets;
 mod servers;
 mod units;
+mod values;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::calendar::Calendar;
 use crate::domain::reply::ReplyRules;
 use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
@@ -43,6 +48,8 @@ pub struct Config {
     pub webhook: Webhook,
     /// What holds for players on every server.
     pub players: Players,
+    /// Whose days count.
+    pub calendar: Calendar,
     /// Every game server, in the order of the file.
     pub servers: Vec<GameServer>,
 }
@@ -95,6 +102,10 @@ pub struct GameServer {
     pub name: String,
     /// The platform's ids of it; none: only a target for test votes.
     pub ids: Vec<u64>,
+    /// What votes for it are counted under: its first id, else its name.
+    pub counted_as: ServerRef,
+    /// The owner's own placeholders for it.
+    pub values: BTreeMap<String, String>,
     /// `host:port` of its RCON in one spelling, so that one game server has one address: `localhost` is 127.0.0.1.
     pub rcon: String,
     /// The RCON password.
@@ -148,13 +159,16 @@ impl Config {
     }
 
     /// What planning needs to know of a game server.
-    pub fn target<'a>(&self, server: &'a GameServer) -> Target<'a> {
+    pub fn target<'a>(&'a self, server: &'a GameServer) -> Target<'a> {
         Target {
             name: &server.name,
             in_doubt: server.in_doubt,
             receipts: server.receipts,
             rewards: &server.rewards,
             bedrock_prefix: self.players.bedrock_prefix,
+            counted_as: &server.counted_as,
+            calendar: &self.calendar,
+            values: &server.values,
         }
     }
 }

@@ -8,10 +8,6 @@ use super::problem::{At, Problems, listed, nearest, shown};
 use super::units;
 use super::yaml::{Entry, Map, Node, Style, Text, Value};
 
-/// Rules that later versions know and this one does not: whoever writes one expects it to hold, so the message must
-/// not treat it as a spelling mistake.
-const RULES_OF_LATER_VERSIONS: [&str; 2] = ["chance", "every_votes"];
-
 /// A map whose keys are known.
 #[derive(Default)]
 pub(super) struct Section<'n>(&'n [Entry]);
@@ -45,10 +41,6 @@ impl Problems {
 
     fn unknown(&mut self, entry: &Entry, pattern: &str, known: &[&'static str]) {
         let key = entry.key.as_str();
-        if pattern == "rewards.*" && RULES_OF_LATER_VERSIONS.contains(&key) {
-            let message = "this version of Votive has no rules yet: every vote for a server earns all rewards of that server";
-            return self.error(entry.place(), message, "take the key out");
-        }
         // What is no word may be `password hunter2` with its colon forgotten: only its first word is repeated.
         let word =
             key.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')).next().unwrap_or("");
@@ -135,6 +127,12 @@ impl Problems {
             );
         }
         Some(text)
+    }
+
+    /// A whole number from 1 up, written without anything in front of it.
+    pub(super) fn number<T: std::str::FromStr>(&mut self, node: Option<&Node>, example: &str) -> Option<T> {
+        let parse = |text: &str| text.parse().ok().filter(|_| !text.starts_with(['0', '+']));
+        self.parsed(node, "a whole number from 1 up", example, parse)
     }
 
     /// A value in the form of `example`, which `parse` recognises.

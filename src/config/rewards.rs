@@ -1,13 +1,26 @@
 //! The `rewards:` section.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
+
 use super::keys::{NAMES_OF_RUN, under};
+use super::lints;
 use super::problem::{Problems, listed, nearest, shown};
+use super::rules::{self, Rules};
 use super::yaml::{Entry, Map, Node, Style, Value};
+use crate::domain::calendar::Calendar;
+use crate::domain::counter::Count;
+use crate::domain::event::LONGEST_ID;
 use crate::domain::player::LONGEST_NAME;
-use crate::domain::reward::{Command, InDoubtRule, Reward};
+use crate::domain::reward::{Choice, Command, InDoubtRule, Reward};
 use crate::domain::template::{Finding, Placeholder, Template, Unsendable, Values};
+
+/// More votes than a player ever gives.
+const MANY: u64 = 9_999_999_999;
+/// The greatest weight, so that no sum of weights is too great.
+const HEAVIEST: u32 = 1_000_000;
 
 /// The words of `in_doubt`.
 pub(super) const IN_DOUBT: [(&str, InDoubtRule); 3] =
@@ -16,52 +29,104 @@ pub(super) const IN_DOUBT: [(&str, InDoubtRule); 3] =
 /// A reward, and where it stands.
 pub(super) type Read<'n> = (Arc<Reward>, &'n Entry);
 
+/// What the rest of the file says that matters to rewards.
+pub(super) struct Context<'a> {
+    pub(super) bedrock_prefix: Option<char>,
+    pub(super) calendar: &'a Calendar,
+    /// The longest name of a server.
+    pub(super) server: &'a str,
+    /// The owner's placeholders, each with the longest value that it has anywhere.
+    pub(super) values: &'a BTreeMap<String, String>,
+}
+
 /// Reads every reward. Those with errors are among them, so that a server that names one is not told it is unknown.
 pub(super) fn read<'n>(
     problems: &mut Problems,
     node: Option<&'n Node>,
-    servers: Option<&Node>,
+    context: &Context<'_>,
 ) -> Vec<Read<'n>> {
-    let names = match servers.map(|node| &node.value) {
-        Some(Value::Map(map)) => map.entries.iter().map(|entry| entry.key.as_str()).collect(),
-        _ => Vec::new(),
-    };
-    let server = names.into_iter().max_by_key(|name| name.len()).unwrap_or_default();
-    let longest = Values { player: &"x".repeat(LONGEST_NAME), server };
-    problems.named(node).iter().map(|entry| (Arc::new(reward(problems, entry, longest)), entry)).collect()
+    problems.named(node).iter().map(|entry| (Arc::new(reward(problems, entry, context)), entry)).collect()
 }
 
-fn reward(problems: &mut Problems, entry: &Entry, longest: Values<'_>) -> Reward {
+fn reward(problems: &mut Problems, entry: &Entry, context: &Context<'_>) -> Reward {
     let node = &entry.node;
+    let name = entry.key.clone();
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-    if entry.key.is_empty() || !entry.key.bytes().all(allowed) {
+    if name.is_empty() || !name.bytes().all(allowed) {
         problems.error(
             entry.place(),
             "the name of a reward has only small letters a-z, digits, `-` and `_`",
             "give it another name, here and in the `rewards` of the servers",
         );
     }
-    let mut list: &[Node] = &[];
     // A plain list under the name is what other plug-ins take: say where it belongs.
     if let Value::List(_) = node.value {
         let message = "a list stands where the key `commands` belongs";
         problems.error(node.place(), message, "write `commands:` above the list");
-    } else if let Some(section) = problems.section(Some(node), "rewards.*") {
-        match section.get("commands") {
-            Some(node) => list = entries(problems, node),
-            None => problems.error(
-                entry.place(),
-                "it has no commands",
-                "write `commands:` and below it one line per command, like `- 'give {player} minecraft:diamond 3'`",
-            ),
-        }
+        return Reward { name, ..Reward::default() };
     }
-    let commands = list.iter().filter_map(|node| {
-        let command = command(problems, node)?;
-        check_length(problems, node, &command, longest);
-        Some(command)
-    });
-    Reward { name: entry.key.clone(), commands: commands.collect() }
+    let Some(section) = problems.section(Some(node), "rewards.*") else {
+        return Reward { name, ..Reward::default() };
+    };
+    let Rules { scope, rules, milestones } = rules::read(problems, &section, context);
+    let commands = section.get("commands").map_or_else(Vec::new, |node| commands(problems, node, context));
+    let one_of = section.get("one_of").map_or_else(Vec::new, |node| one_of(problems, node, context));
+    let milestones_have_commands =
+        matches!(section.get("milestones").map(|node| &node.value), Some(Value::Map(_)));
+    if section.get("commands").is_none() && section.get("one_of").is_none() && !milestones_have_commands {
+        problems.error(
+            entry.place(),
+            "it has no commands",
+            "write `commands:` and below it one line per command, like `- 'give {player} minecraft:diamond 3'`",
+        );
+    }
+    Reward { name, scope, rules, commands, one_of, milestones }
+}
+
+/// Reads a list of commands.
+pub(super) fn commands(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Command> {
+    entries(problems, node).iter().filter_map(|node| checked_command(problems, node, context)).collect()
+}
+
+/// Reads a command, and tells of it what its owner may not know.
+fn checked_command(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Option<Command> {
+    let command = command(problems, node, context)?;
+    check_length(problems, node, &command, context);
+    for (message, remedy) in lints::of(&command) {
+        problems.warning(node.place(), message, remedy);
+    }
+    Some(command)
+}
+
+fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    for node in entries(problems, node) {
+        let is_choice =
+            |map: &Map| map.entries.iter().any(|entry| matches!(entry.key.as_str(), "commands" | "weight"));
+        if !matches!(&node.value, Value::Map(map) if is_choice(map)) {
+            let command = checked_command(problems, node, context);
+            choices.extend(command.map(|command| Choice { weight: 1, commands: vec![command] }));
+            continue;
+        }
+        let Some(section) = problems.section(Some(node), "rewards.*.one_of.*") else { continue };
+        let parse = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|weight| (1..=HEAVIEST).contains(weight) && !text.starts_with(['0', '+']))
+        };
+        let form = format!("a weight: a whole number from 1 to {HEAVIEST}");
+        let weight = problems.parsed(section.get("weight"), &form, "1", parse).unwrap_or(1);
+        let commands = match section.get("commands") {
+            Some(node) => commands(problems, node, context),
+            None => {
+                let remedy = "write `commands:` beside `weight`, and below it one line per command";
+                problems.error(node.place(), "it has a weight and no commands", remedy);
+                Vec::new()
+            }
+        };
+        choices.push(Choice { weight, commands });
+    }
+    choices
 }
 
 fn entries<'n>(problems: &mut Problems, node: &'n Node) -> &'n [Node] {
@@ -76,7 +141,7 @@ fn entries<'n>(problems: &mut Problems, node: &'n Node) -> &'n [Node] {
     &[]
 }
 
-fn command(problems: &mut Problems, node: &Node) -> Option<Command> {
+fn command(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Option<Command> {
     let quote_it = "put the whole command in single quotes";
     match &node.value {
         Value::Map(map) if is_trap(map) => {
@@ -111,10 +176,16 @@ fn command(problems: &mut Problems, node: &Node) -> Option<Command> {
                 );
                 return None;
             };
-            Some(Command { run: template(problems, run)?, require_online, optional, in_doubt, receipt })
+            Some(Command {
+                run: template(problems, run, context)?,
+                require_online,
+                optional,
+                in_doubt,
+                receipt,
+            })
         }
         _ => {
-            let run = template(problems, node)?;
+            let run = template(problems, node, context)?;
             Some(Command { run, require_online: true, optional: false, in_doubt: None, receipt: None })
         }
     }
@@ -128,7 +199,7 @@ fn is_trap(map: &Map) -> bool {
         && map.entries.iter().all(|entry| nearest(&entry.key, known.iter().copied()).is_none())
 }
 
-fn template(problems: &mut Problems, node: &Node) -> Option<Template> {
+fn template(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Option<Template> {
     let text = problems.verbatim(node, "'give {player} minecraft:diamond 3'")?;
     let mut command = text.text.as_str();
     if text.style == Style::Block {
@@ -145,8 +216,9 @@ fn template(problems: &mut Problems, node: &Node) -> Option<Template> {
         problems.error(node.place(), "the command is empty", "write a command, or take the line out");
         return None;
     }
-    let (template, findings) = Template::parse(command);
-    let known = || Placeholder::ALL.iter().map(|(name, _)| *name);
+    let own: BTreeSet<&str> = context.values.keys().map(String::as_str).collect();
+    let (template, findings) = Template::parse(command, &own);
+    let known = || Placeholder::ALL.iter().map(|(name, _)| *name).chain(own.iter().copied());
     let braced: Vec<String> = known().map(|name| format!("{{{name}}}")).collect();
     let all = || listed(braced.iter().map(String::as_str));
     for finding in findings {
@@ -179,10 +251,23 @@ fn template(problems: &mut Problems, node: &Node) -> Option<Template> {
     Some(template)
 }
 
-/// Tells of a command that could not be sent for a player and a server with the longest names.
-fn check_length(problems: &mut Problems, node: &Node, command: &Command, longest: Values<'_>) {
-    let (message, remedy) = match command.run.render(longest) {
-        Ok(_) => return,
+/// Tells of a command that could not be sent for a vote with the longest of everything.
+fn check_length(problems: &mut Problems, node: &Node, command: &Command, context: &Context<'_>) {
+    let longest = Values {
+        player: &"x".repeat(LONGEST_NAME),
+        server: context.server,
+        server_id: u64::MAX,
+        vote_id: &"x".repeat(LONGEST_ID),
+        user_id: u64::MAX,
+        count: Count { votes: MANY, today: u32::MAX, month: u32::MAX, streak: u32::MAX, streak_before: 0 },
+        votes_to_next: MANY,
+        voted_at: DateTime::constant(2026, 12, 24, 18, 0, 0, 0),
+        reward: node.path.split('.').nth(1).unwrap_or_default(),
+        own: context.values,
+    };
+    let (message, remedy) = match command.run.render(&longest) {
+        // A placeholder without a value was told where it is used.
+        Ok(_) | Err(Unsendable::NoValue(_)) => return,
         Err(Unsendable::ControlCharacter) => (
             "the command has a line break or another control character in it, which a console could take for the end of one command and the beginning of the next".to_owned(),
             "write every command on one line, with a `-` of its own",

@@ -1,6 +1,6 @@
 //! The `servers:` section.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +10,12 @@ use super::problem::{At, Problems, listed, nearest, shown};
 use super::read::{Section, may_be_shown, one_or_more, quoted};
 use super::rewards::{self, IN_DOUBT};
 use super::yaml::{Entry, Node, Value};
-use super::{GameServer, Secret, Sources, Timeouts, address, secrets, units};
+use super::{GameServer, Secret, Sources, Timeouts, address, secrets, units, values};
 use crate::domain::reply::ReplyRules;
 use crate::domain::reward::{ReceiptRule, Reward};
+use crate::domain::rule;
+use crate::domain::template::Placeholder;
+use crate::domain::vote::ServerRef;
 
 /// Commands per second unless the owner says otherwise: far below what a console shows strain at.
 const PACE: u32 = 20;
@@ -27,6 +30,7 @@ pub(super) fn read(
     problems: &mut Problems,
     node: Option<&Node>,
     rewards: &[rewards::Read<'_>],
+    values: &BTreeMap<String, String>,
     sources: &Sources,
 ) -> Vec<GameServer> {
     let entries = problems.named(node);
@@ -53,6 +57,9 @@ pub(super) fn read(
         let given = given(problems, &section, entry, rewards);
         all_known &= given.is_some();
         let given = given.unwrap_or_default();
+        let mut values = values.clone();
+        values.extend(values::read(problems, section.get("values")));
+        check_placeholders(problems, &section, entry, &given, &values);
         used.extend(given.iter().map(|reward| reward.name.clone()));
         let in_doubt = problems.choice(section.get("in_doubt"), &IN_DOUBT).unwrap_or_default();
         let receipts = problems.choice(section.get("receipts"), &RECEIPTS).unwrap_or_default();
@@ -75,10 +82,13 @@ pub(super) fn read(
             );
         }
         let name = entry.key.clone();
+        let counted_as = ids.first().map_or_else(|| ServerRef::Name(name.clone()), |id| ServerRef::Id(*id));
         let rewards = given;
         servers.push(GameServer {
             name,
             ids,
+            counted_as,
+            values,
             rcon,
             password,
             password_source,
@@ -191,6 +201,51 @@ fn given(
         }
     }
     Some(given)
+}
+
+/// Tells of placeholders in the rewards of a server that have nothing to stand for there.
+fn check_placeholders(
+    problems: &mut Problems,
+    section: &Section<'_>,
+    entry: &Entry,
+    rewards: &[Arc<Reward>],
+    values: &BTreeMap<String, String>,
+) {
+    let Some(node) = section.get("rewards") else { return };
+    for reward in rewards {
+        let missing: BTreeSet<&str> = reward
+            .all_commands()
+            .flat_map(|command| command.run.own())
+            .filter(|name| !values.contains_key(*name))
+            .collect();
+        for name in missing {
+            let message =
+                format!("`{{{name}}}` in the reward `{}` has no value for this server", shown(&reward.name));
+            let remedy = format!(
+                "write `{name}: '…'` below `values` of the server, or below `values` at the top of the file for all servers"
+            );
+            problems.error(node.place(), message, remedy);
+        }
+        let has = |placeholder| reward.all_commands().any(|command| command.run.has(placeholder));
+        if has(Placeholder::VotesToNext) && !rewards.iter().any(|reward| rule::counts_votes(&reward.rules)) {
+            let message = format!(
+                "`{{votes_to_next}}` in the reward `{}` is always 0: no reward of this server has `every_votes` or `milestones`",
+                shown(&reward.name)
+            );
+            problems.warning(node.place(), message, "take it out, or add such a reward to the server");
+        }
+        if has(Placeholder::ServerId) && entry.node.get("id").is_none() {
+            let message = format!(
+                "`{{server_id}}` in the reward `{}` is 0: this server has no id",
+                shown(&reward.name)
+            );
+            problems.warning(
+                node.place(),
+                message,
+                "write the server's id at the platform as `id: 1`, or use {server}",
+            );
+        }
+    }
 }
 
 fn replies(problems: &mut Problems, node: Option<&Node>) -> ReplyRules {

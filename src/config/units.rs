@@ -24,6 +24,28 @@ pub(super) fn per_second(text: &str) -> Option<u32> {
     }
 }
 
+/// Reads a share of a hundred, in millionths of the whole: `5%`, `0.25%`.
+pub(super) fn percent(text: &str) -> Option<u32> {
+    let number = text.strip_suffix('%')?;
+    let number = number.strip_suffix(' ').unwrap_or(number);
+    let (whole, rest) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(rest) || rest.len() > 4 {
+        return None;
+    }
+    let whole: u32 = whole.parse().ok()?;
+    let rest: u32 = format!("{rest:0<4}").parse().ok()?;
+    whole.checked_mul(10_000)?.checked_add(rest)
+}
+
+/// Reads a number per period, by the periods' names: `1/day`.
+pub(super) fn per<T: Copy>(text: &str, periods: &[(&str, T)]) -> Option<(u32, T)> {
+    let (number, unit) = split(text)?;
+    let period = unit.strip_prefix('/')?;
+    let (_, period) = periods.iter().find(|(name, _)| *name == period)?;
+    Some((u32::try_from(number).ok()?, *period))
+}
+
 /// A whole number and what follows it, with a space between them or without.
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit())?;
@@ -63,6 +85,27 @@ mod tests {
     fn they_are_written_as_they_are_read() {
         for text in ["500ms", "1500ms", "5s", "90s", "10m", "12h", "30d"] {
             assert_eq!(duration(text).map(written).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn a_chance_is_in_percent() {
+        assert_eq!(percent("5%"), Some(50_000));
+        assert_eq!(percent("0.25 %"), Some(2_500));
+        assert_eq!(percent("12.3456%"), Some(123_456));
+        assert_eq!(percent("100%"), Some(1_000_000));
+        for wrong in ["5", "%", ".5%", "5.%", "-5%", "1.23456%", "1,5%", "5  %", "429497%"] {
+            assert_eq!(percent(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_per_period() {
+        let periods = [("day", 'd'), ("total", 't')];
+        assert_eq!(per("1/day", &periods), Some((1, 'd')));
+        assert_eq!(per("12 /total", &periods), Some((12, 't')));
+        for wrong in ["1", "day", "1/hour", "1/ day", "/day", "99999999999/day"] {
+            assert_eq!(per(wrong, &periods), None, "{wrong}");
         }
     }
 

@@ -38,9 +38,12 @@ impl fmt::Display for EventKey {
     }
 }
 
+/// The longest id of a vote, in characters.
+pub const LONGEST_ID: usize = 100;
+
 /// Whether `text` may be the id of a vote. The id goes into a URL path, so nothing else is taken.
 pub fn is_event_id(text: &str) -> bool {
-    (1..=100).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// A webhook body that is well formed, and neither verified nor understood yet.

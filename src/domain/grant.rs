@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::award::{Award, AwardFact, AwardState, Receipt, Step};
+use super::counter::{Counter, Scoped};
 use super::event::EventKey;
-use super::plan::{Plan, plan};
+use super::plan::{Plan, Planning, plan};
 use super::reward::Target;
 use super::vote::Vote;
 
@@ -79,27 +80,16 @@ pub enum Fact<'a> {
     Fetched {
         /// The vote.
         vote: Vote,
-        /// Its game server, if it is configured.
-        target: Option<Target<'a>>,
-        /// Its place among the plans.
-        order: u64,
+        /// What it is planned with.
+        planning: Planning<'a>,
         /// When the ledger was last restored from a backup, if it was.
         restored_at: Option<Timestamp>,
     },
-    /// The platform delivered the event again: for what was refused, the owner says "I fixed it".
-    Redelivered {
-        /// The grant's game server as it is configured today.
-        target: Option<Target<'a>>,
-        /// Its place among the plans, if it is planned only now.
-        order: u64,
-    },
-    /// The operator wants it tried again, also what was closed.
-    Retried {
-        /// The grant's game server as it is configured today.
-        target: Option<Target<'a>>,
-        /// Its place among the plans, if it is planned only now.
-        order: u64,
-    },
+    /// The platform delivered the event again: for what was refused, the owner says "I fixed it". It is planned, or what
+    /// is left of its plan is rendered, with this.
+    Redelivered(Planning<'a>),
+    /// The operator wants it tried again, also what was closed; with this.
+    Retried(Planning<'a>),
     /// Its receipts, which nobody needs any more, were taken out of the game.
     ReceiptsRemoved,
     /// Something about one award, by its place in the plan.
@@ -159,35 +149,32 @@ impl Grant {
             (Stage::Received { .. }, Fact::Mismatch { reason }) => {
                 Stage::Refused { reason, vote: None, until_retried: false }
             }
-            (&Stage::Received { retried, .. }, Fact::Fetched { vote, target, order, restored_at }) => {
+            (&Stage::Received { retried, .. }, Fact::Fetched { vote, planning, restored_at }) => {
                 match restored_at.and_then(|at| self.forgotten(&vote, at)).filter(|_| !retried) {
                     Some(reason) => Stage::Refused { reason, vote: Some(vote), until_retried: true },
-                    None => planned(vote, target, order, now),
+                    None => self.planned(vote, &planning, now),
                 }
             }
             // A redelivery says "I fixed it", which is no answer to "was it rewarded before?".
-            (Stage::Refused { until_retried: true, .. }, Fact::Redelivered { .. }) => self.stage.clone(),
+            (Stage::Refused { until_retried: true, .. }, Fact::Redelivered(_)) => self.stage.clone(),
             (
                 Stage::Refused { vote: Some(vote), .. },
-                Fact::Redelivered { target, order } | Fact::Retried { target, order },
-            ) => planned(vote.clone(), target, order, now),
-            (
-                Stage::Refused { vote: None, .. },
-                again @ (Fact::Redelivered { .. } | Fact::Retried { .. }),
-            ) => {
+                Fact::Redelivered(planning) | Fact::Retried(planning),
+            ) => self.planned(vote.clone(), &planning, now),
+            (Stage::Refused { vote: None, .. }, again @ (Fact::Redelivered(_) | Fact::Retried(_))) => {
                 // The time in which the vote may be on its way to the API is over: the next 404 is final.
-                let retried = matches!(again, Fact::Retried { .. });
+                let retried = matches!(again, Fact::Retried(_));
                 Stage::Received { attempts: 0, elapsed: NOT_FOUND_IS_FINAL, retried }
             }
             // A redelivery changes nothing in any other state.
-            (Stage::Received { .. }, Fact::Redelivered { .. }) => self.stage.clone(),
-            (Stage::Planned(plan), Fact::Redelivered { target, .. }) => {
+            (Stage::Received { .. }, Fact::Redelivered(_)) => self.stage.clone(),
+            (Stage::Planned(plan), Fact::Redelivered(planning)) => {
                 let reopens =
                     |award: &Award| matches!(award.state, AwardState::Refused { .. }) && !award.until_retried;
-                Stage::Planned(plan.again(target, reopens))
+                Stage::Planned(plan.again(&self.event, planning.target, reopens))
             }
-            (Stage::Planned(plan), Fact::Retried { target, .. }) if self.awaits_retry() => {
-                Stage::Planned(plan.again(target, Award::awaits_retry))
+            (Stage::Planned(plan), Fact::Retried(planning)) if self.awaits_retry() => {
+                Stage::Planned(plan.again(&self.event, planning.target, Award::awaits_retry))
             }
             (Stage::Planned(plan), Fact::Award(index, fact)) => {
                 let mut plan = plan.clone();
@@ -208,6 +195,20 @@ impl Grant {
             (stage, fact) => return Err(Illegal::new(&fact, stage.name())),
         };
         Ok(Grant { stage, ..self.clone() })
+    }
+
+    fn planned(&self, vote: Vote, planning: &Planning<'_>, now: Timestamp) -> Stage {
+        match plan(&self.event, self.received_at, &vote, planning, now) {
+            Ok(plan) => Stage::Planned(Box::new(plan)),
+            Err(reason) => Stage::Refused { reason, vote: Some(vote), until_retried: false },
+        }
+    }
+
+    /// The counters as they are once this grant has become `after`, where they change: a vote counts when it is planned,
+    /// which happens once.
+    pub fn counted(&self, after: &Grant, counters: &Scoped<Counter>) -> Option<Scoped<Counter>> {
+        let plan = after.plan().filter(|_| self.plan().is_none())?;
+        Some(counters.after(plan))
     }
 
     /// What has to be done for the grant as it is: the same after a fact and after a restart.
@@ -245,6 +246,15 @@ impl Grant {
         }
     }
 
+    /// The vote, once it is known.
+    pub fn vote(&self) -> Option<&Vote> {
+        match &self.stage {
+            Stage::Planned(plan) => Some(&plan.vote),
+            Stage::Refused { vote, .. } => vote.as_ref(),
+            Stage::Received { .. } => None,
+        }
+    }
+
     /// Every receipt of it that the game may have: the place of the award in the plan, and the step.
     pub fn receipts(&self) -> impl Iterator<Item = (usize, &Step)> {
         let awards = self.plan().map_or(&[][..], |plan| &plan.awards).iter().enumerate();
@@ -269,13 +279,6 @@ impl Grant {
     }
 }
 
-fn planned(vote: Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -> Stage {
-    match plan(&vote, target, order, now) {
-        Ok(plan) => Stage::Planned(Box::new(plan)),
-        Err(reason) => Stage::Refused { reason, vote: Some(vote), until_retried: false },
-    }
-}
-
 impl Stage {
     fn name(&self) -> &'static str {
         match self {
@@ -289,11 +292,11 @@ impl Stage {
 impl Plan {
     /// Renders anew what is left of each award that `reopens`. Where that cannot be, the award stays refused and
     /// says so.
-    fn again(&self, target: Option<Target<'_>>, reopens: fn(&Award) -> bool) -> Box<Plan> {
+    fn again(&self, event: &EventKey, target: Option<Target<'_>>, reopens: fn(&Award) -> bool) -> Box<Plan> {
         let mut plan = Box::new(self.clone());
         for index in 0..plan.awards.len() {
             if reopens(&plan.awards[index]) {
-                match plan.render_rest(index, target) {
+                match plan.render_rest(event, index, target) {
                     Ok(steps) => plan.awards[index] = Award::new(&self.awards[index].reward, steps),
                     Err(reason) => {
                         let award = &mut plan.awards[index];
@@ -307,7 +310,12 @@ impl Plan {
     }
 
     /// The finished steps of an award, followed by the rest from today's file.
-    fn render_rest(&mut self, index: usize, target: Option<Target<'_>>) -> Result<Vec<Step>, String> {
+    fn render_rest(
+        &mut self,
+        event: &EventKey,
+        index: usize,
+        target: Option<Target<'_>>,
+    ) -> Result<Vec<Step>, String> {
         let award = &self.awards[index];
         let name = award.reward.clone();
         let finished: Vec<Step> =
@@ -316,12 +324,12 @@ impl Plan {
             || format!("The reward {name} is no longer among the rewards of this server in rewards.yaml.");
         let target = target.ok_or_else(gone)?;
         let reward = target.rewards.iter().find(|reward| reward.name == name).ok_or_else(gone)?;
-        let steps = self.render(reward, target)?;
+        let steps = self.render(event, reward, target)?;
         let unchanged = finished.len() <= steps.len()
             && finished.iter().zip(&steps).all(|(old, new)| old.command == new.command);
         if !unchanged {
             return Err(format!(
-                "{} of the commands of the reward {name} have run already, and rewards.yaml has other commands in their place now. Put those back as they were, restart Votive and deliver again.",
+                "{} of the commands of the reward {name} have run already, and rewards.yaml has other commands in their place now. Put those back as they were, reload Votive and deliver again.",
                 finished.len()
             ));
         }

@@ -5,7 +5,8 @@
 //!
 //! - [`event`]: what the webhook delivers; [`signature`]: whether the platform signed it
 //! - [`vote`]: what the API says about the event; [`player`]: who may be named in a console command
-//! - [`template`] and [`reward`]: what `rewards.yaml` says shall be issued
+//! - [`template`] and [`reward`]: what `rewards.yaml` says shall be issued; [`rule`]: when
+//! - [`counter`] and [`calendar`]: how often and on which days a player has voted; [`draw`]: luck
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
 //! - [`restore`]: what becomes of grants that come from a backup
@@ -14,6 +15,9 @@
 //! - [`receipt`]: marks in the game that prove that a step ran
 
 pub mod award;
+pub mod calendar;
+pub mod counter;
+pub mod draw;
 pub mod event;
 pub mod grant;
 pub mod plan;
@@ -23,6 +27,7 @@ pub mod receipt;
 pub mod reply;
 pub mod restore;
 pub mod reward;
+pub mod rule;
 pub mod signature;
 pub mod standing;
 pub mod template;

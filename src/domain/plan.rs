@@ -1,14 +1,18 @@
 //! A vote and the rewards of its server become a plan, once and for good.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::award::{Award, AwardState, Receipt, Step};
+use super::counter::{Count, Counter, CounterKey, Scoped};
+use super::event::EventKey;
 use super::player::PlayerName;
 use super::receipt;
 use super::reward::{ReceiptRule, Reward, Target};
+use super::rule::{self, Case};
 use super::template::Values;
-use super::vote::Vote;
+use super::vote::{ServerRef, Vote};
 
 /// All that one vote earned, with the reasons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +25,10 @@ pub struct Plan {
     pub order: u64,
     /// When the plan was made.
     pub planned_at: Timestamp,
+    /// When the vote was made, in the owner's time zone of then.
+    pub voted_at: DateTime,
+    /// What the vote counts as.
+    pub count: Scoped<Count>,
     /// What was decided about every reward of the server, applied or not.
     pub verdicts: Vec<Verdict>,
     /// One for each reward that applies.
@@ -40,40 +48,81 @@ pub struct Verdict {
     pub reason: String,
 }
 
-/// Plans a vote for `target`, the game server that it is for.
+/// What a plan is made with, besides its vote.
+#[derive(Clone, Debug)]
+pub struct Planning<'a> {
+    /// The game server that the vote is for, if it is configured.
+    pub target: Option<Target<'a>>,
+    /// The place of the plan among all plans.
+    pub order: u64,
+    /// How often the player has voted before: those of [`counters`].
+    pub counters: Scoped<Counter>,
+}
+
+/// The counters that a vote changes; `None` for one that cannot be planned.
+pub fn counters(vote: &Vote, target: Option<Target<'_>>) -> Option<Scoped<CounterKey>> {
+    let (target, player) = planable(vote, target).ok()?;
+    Some(CounterKey::both(target.counted_as, &player))
+}
+
+/// The game server and the player of a vote.
+fn planable<'a>(vote: &Vote, target: Option<Target<'a>>) -> Result<(Target<'a>, PlayerName), String> {
+    let target = target.ok_or_else(|| {
+        format!("No server in rewards.yaml has the {}. Add the id to one of your servers, reload Votive and deliver again.", vote.server)
+    })?;
+    let player = PlayerName::parse(&vote.nickname, target.bedrock_prefix)
+        .map_err(|why| format!("The vote has no player to reward: {why}. The voter has to give the name that they have in Minecraft."))?;
+    Ok((target, player))
+}
+
+/// Plans the vote of an event that arrived at `received_at`.
 ///
 /// # Errors
 /// Why the vote as a whole is refused, in words for the owner: its server is not configured, or its nickname is
 /// not a Minecraft name.
-pub fn plan(vote: &Vote, target: Option<Target<'_>>, order: u64, now: Timestamp) -> Result<Plan, String> {
-    let target = target.ok_or_else(|| {
-        format!("No server in rewards.yaml has the {}. Add the id to one of your servers, restart Votive and deliver again.", vote.server)
-    })?;
-    let player = PlayerName::parse(&vote.nickname, target.bedrock_prefix)
-        .map_err(|why| format!("The vote has no player to reward: {why}. The voter has to give the name that they have in Minecraft."))?;
+pub fn plan(
+    event: &EventKey,
+    received_at: Timestamp,
+    vote: &Vote,
+    planning: &Planning<'_>,
+    now: Timestamp,
+) -> Result<Plan, String> {
+    let (target, player) = planable(vote, planning.target)?;
+    let created_at = vote.created_at.unwrap_or(received_at);
+    let voted_at = target.calendar.civil(created_at);
     let mut plan = Plan {
         vote: vote.clone(),
         player,
-        order,
+        order: planning.order,
         planned_at: now,
+        voted_at,
+        count: planning.counters.count(voted_at.date(), target.calendar),
         verdicts: Vec::new(),
         awards: Vec::new(),
         next_serial: 0,
     };
     for reward in target.rewards {
-        plan.verdicts.push(Verdict {
-            reward: reward.name.clone(),
-            applies: true,
-            reason: "every vote for this server earns it".to_owned(),
-        });
-        let award = match plan.render(reward, target) {
-            Ok(steps) => Award::new(&reward.name, steps),
-            Err(reason) => Award {
-                state: AwardState::Refused { reason, reply: None },
-                ..Award::new(&reward.name, Vec::new())
-            },
+        let case = Case {
+            event,
+            reward: &reward.name,
+            player: &plan.player,
+            voted_at,
+            age: received_at.duration_since(created_at),
+            count: plan.count.of(reward.scope),
+            earned: planning.counters.of(reward.scope).rewards.get(&reward.name),
         };
-        plan.awards.push(award);
+        let (applies, reason) = rule::judge(&reward.rules, &case);
+        plan.verdicts.push(Verdict { reward: reward.name.clone(), applies, reason });
+        if applies {
+            let award = match plan.render(event, reward, target) {
+                Ok(steps) => Award::new(&reward.name, steps),
+                Err(reason) => Award {
+                    state: AwardState::Refused { reason, reply: None },
+                    ..Award::new(&reward.name, Vec::new())
+                },
+            };
+            plan.awards.push(award);
+        }
     }
     Ok(plan)
 }
@@ -83,19 +132,42 @@ impl Plan {
     ///
     /// # Errors
     /// Why a command cannot be sent, in words for the owner.
-    pub(super) fn render(&mut self, reward: &Reward, target: Target<'_>) -> Result<Vec<Step>, String> {
-        let values = Values { player: self.player.as_str(), server: target.name };
-        let mut commands: Vec<_> = reward.commands.iter().collect();
+    pub(super) fn render(
+        &mut self,
+        event: &EventKey,
+        reward: &Reward,
+        target: Target<'_>,
+    ) -> Result<Vec<Step>, String> {
+        let count = *self.count.of(reward.scope);
+        let values = Values {
+            player: self.player.as_str(),
+            server: target.name,
+            server_id: match self.vote.server {
+                ServerRef::Id(id) => id,
+                ServerRef::Name(_) => 0,
+            },
+            vote_id: &event.event_id,
+            user_id: self.vote.user_id.unwrap_or(0),
+            count,
+            votes_to_next: self.votes_to_next(reward, target),
+            voted_at: self.voted_at,
+            reward: &reward.name,
+            own: target.values,
+        };
+        let unsendable = |why: &dyn std::fmt::Display| {
+            format!(
+                "The reward {} cannot be sent: {why}. Correct it in rewards.yaml, reload Votive and deliver again.",
+                reward.name
+            )
+        };
+        let mut commands: Vec<_> = reward.commands_for(event, count.votes).collect();
+        if commands.is_empty() {
+            return Err(unsendable(&format!("it has no commands for vote {} of a player", count.votes)));
+        }
         commands.sort_by_key(|command| command.require_online);
         let mut steps = Vec::new();
         for command in commands {
-            let unsendable = |why: &dyn std::fmt::Display| {
-                format!(
-                    "The reward {} cannot be sent: {why}. Correct it in rewards.yaml, restart Votive and deliver again.",
-                    reward.name
-                )
-            };
-            let text = command.run.render(values).map_err(|why| unsendable(&why))?;
+            let text = command.run.render(&values).map_err(|why| unsendable(&why))?;
             let in_doubt = command.in_doubt.unwrap_or(target.in_doubt);
             let receipts = command.receipts(&text, in_doubt, target.receipts);
             if receipts == ReceiptRule::Always && receipt::is_too_long(&text) {
@@ -117,5 +189,13 @@ impl Plan {
             self.next_serial += 1;
         }
         Ok(steps)
+    }
+
+    /// After how many more votes the player earns `reward` again, or, where that does not count votes, any reward of the
+    /// server that does; 0 where there is none any more.
+    fn votes_to_next(&self, reward: &Reward, target: Target<'_>) -> u64 {
+        let next = |reward: &Reward| rule::votes_to_next(&reward.rules, self.count.of(reward.scope).votes);
+        let nearest = || target.rewards.iter().filter_map(|reward| next(reward)).min();
+        if rule::counts_votes(&reward.rules) { next(reward) } else { nearest() }.unwrap_or(0)
     }
 }

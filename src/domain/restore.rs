@@ -97,12 +97,16 @@ fn in_words(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::{Arc, LazyLock};
 
     use super::*;
     use crate::domain::award::AwardFact;
+    use crate::domain::calendar::Calendar;
+    use crate::domain::counter::Scoped;
     use crate::domain::event::{EventKey, SERVER_VOTE, TEST_VOTE};
     use crate::domain::grant::{Action, Fact};
+    use crate::domain::plan::Planning;
     use crate::domain::reward::{Command, InDoubtRule, ReceiptRule, Reward, Target};
     use crate::domain::standing::{self, Standing, Wait};
     use crate::domain::template::Template;
@@ -110,17 +114,20 @@ mod tests {
 
     const TAKEN: Timestamp = Timestamp::constant(1_000, 0);
     const NOW: Timestamp = Timestamp::constant(2_000, 0);
+    static CALENDAR: LazyLock<Calendar> = LazyLock::new(Calendar::default);
+    static VALUES: BTreeMap<String, String> = BTreeMap::new();
 
     /// A reward of these commands: each with whether it is optional, and its rule for doubts.
     fn reward(commands: &[(&str, bool, InDoubtRule)]) -> [Arc<Reward>; 1] {
         let command = |&(run, optional, in_doubt): &(&str, bool, InDoubtRule)| Command {
-            run: Template::parse(run).0,
+            run: Template::parse(run, &BTreeSet::new()).0,
             require_online: false,
             optional,
             in_doubt: Some(in_doubt),
             receipt: None,
         };
-        [Arc::new(Reward { name: "daily".to_owned(), commands: commands.iter().map(command).collect() })]
+        let commands = commands.iter().map(command).collect();
+        [Arc::new(Reward { name: "daily".to_owned(), commands, ..Reward::default() })]
     }
 
     fn held() -> [Arc<Reward>; 1] {
@@ -134,7 +141,14 @@ mod tests {
             receipts: ReceiptRule::Auto,
             rewards,
             bedrock_prefix: None,
+            counted_as: &ServerRef::Id(1),
+            calendar: &CALENDAR,
+            values: &VALUES,
         })
+    }
+
+    fn planning(target: Option<Target<'_>>, order: u64) -> Planning<'_> {
+        Planning { target, order, counters: Scoped::default() }
     }
 
     fn received(event_type: &str) -> Grant {
@@ -147,7 +161,7 @@ mod tests {
         restored_at: Option<Timestamp>,
     ) -> Fact<'_> {
         let vote = Vote { nickname: "Steve".to_owned(), server: ServerRef::Id(1), user_id: None, created_at };
-        Fact::Fetched { vote, target: target(rewards), order: 1, restored_at }
+        Fact::Fetched { vote, planning: planning(target(rewards), 1), restored_at }
     }
 
     fn planned(rewards: &[Arc<Reward>]) -> Grant {
@@ -160,11 +174,11 @@ mod tests {
     }
 
     fn redelivered(grant: &Grant, rewards: &[Arc<Reward>]) -> Grant {
-        grant.apply(Fact::Redelivered { target: target(rewards), order: 2 }, NOW).unwrap()
+        grant.apply(Fact::Redelivered(planning(target(rewards), 2)), NOW).unwrap()
     }
 
     fn retried(grant: &Grant, rewards: &[Arc<Reward>]) -> Grant {
-        grant.apply(Fact::Retried { target: target(rewards), order: 2 }, NOW).unwrap()
+        grant.apply(Fact::Retried(planning(target(rewards), 2)), NOW).unwrap()
     }
 
     fn award(grant: &Grant) -> &Award {
@@ -263,8 +277,7 @@ mod tests {
         let of_reward = facts(&planned(&rewards), &[INTENT, rejected()]);
         let no_server = Fact::Fetched {
             vote: planned(&rewards).plan().unwrap().vote.clone(),
-            target: None,
-            order: 1,
+            planning: planning(None, 1),
             restored_at: None,
         };
         let of_vote = received(SERVER_VOTE).apply(no_server, TAKEN).unwrap();
@@ -327,7 +340,7 @@ mod tests {
     #[test]
     fn only_what_is_refused_or_closed_can_be_retried() {
         let rewards = held();
-        let again = || Fact::Retried { target: target(&rewards), order: 2 };
+        let again = || Fact::Retried(planning(target(&rewards), 2));
         let restored = planned(&rewards).restored(TAKEN, NOW);
         for grant in [received(SERVER_VOTE), planned(&rewards), restored] {
             assert!(!grant.awaits_retry() && grant.apply(again(), NOW).is_err());

@@ -1,17 +1,58 @@
 //! What `rewards.yaml` says shall be issued.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::calendar::Calendar;
+use super::counter::Scope;
+use super::draw::Draw;
+use super::event::EventKey;
 use super::receipt;
+use super::rule::Rule;
 use super::template::Template;
+use super::vote::ServerRef;
 
-/// A named list of commands. In this version a reward applies to every vote for its server.
-#[derive(Clone, Debug, PartialEq)]
+/// A named list of commands, with the rules that say when it applies.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reward {
     /// Its key in `rewards.yaml`.
     pub name: String,
+    /// Whose votes its rules and placeholders count.
+    pub scope: Scope,
+    /// All of them have to hold.
+    pub rules: Vec<Rule>,
+    /// What is always issued, in the order of the file.
+    pub commands: Vec<Command>,
+    /// Of these, one is drawn.
+    pub one_of: Vec<Choice>,
+    /// What is issued with these votes besides.
+    pub milestones: BTreeMap<u64, Vec<Command>>,
+}
+
+/// Commands that are issued if they are drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// How likely, beside the weights of the others.
+    pub weight: u32,
     /// In the order of the file.
     pub commands: Vec<Command>,
+}
+
+impl Reward {
+    /// What an event is issued that is the player's vote number `votes`.
+    pub(super) fn commands_for(&self, event: &EventKey, votes: u64) -> impl Iterator<Item = &Command> {
+        let weights = self.one_of.iter().map(|choice| choice.weight);
+        let drawn = Draw::of(event, &self.name, "one_of").pick(weights).map(|place| &self.one_of[place]);
+        let drawn = drawn.into_iter().flat_map(|choice| &choice.commands);
+        self.commands.iter().chain(drawn).chain(self.milestones.get(&votes).into_iter().flatten())
+    }
+
+    /// Everything that it may issue.
+    pub fn all_commands(&self) -> impl Iterator<Item = &Command> {
+        let drawn = self.one_of.iter().flat_map(|choice| &choice.commands);
+        self.commands.iter().chain(drawn).chain(self.milestones.values().flatten())
+    }
 }
 
 /// One command of a reward.
@@ -81,4 +122,10 @@ pub struct Target<'a> {
     pub rewards: &'a [std::sync::Arc<Reward>],
     /// The first character of a Bedrock player's name there.
     pub bedrock_prefix: Option<char>,
+    /// What its votes are counted under: stays true when the owner renames it, or gives it one more id.
+    pub counted_as: &'a ServerRef,
+    /// Whose days count.
+    pub calendar: &'a Calendar,
+    /// The owner's own placeholders there.
+    pub values: &'a BTreeMap<String, String>,
 }

@@ -17,9 +17,10 @@ use crate::config::{Acknowledge, Config};
 use crate::dispatch::Dispatch;
 use crate::dispatch::board::{Board, Follower};
 use crate::domain::award::AwardFact;
+use crate::domain::counter::{Counter, Scoped};
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
-use crate::domain::reward::Target;
+use crate::domain::plan::{self, Planning};
 use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::failpoint::{Point, crash_at};
@@ -194,9 +195,8 @@ impl Intake {
 
     /// A delivery of an event that is past its fetch: what is refused is tried again.
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
-        let fact = Fact::Redelivered { target: self.target(&grant), order: self.next_order() };
         // A redelivery fits every grant.
-        match self.apply(&grant.event, fact).await? {
+        match self.plan(&grant.event, grant.vote(), Fact::Redelivered).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
                 self.fetch(&again.event, follower, false).await
             }
@@ -206,16 +206,6 @@ impl Intake {
             }
             Err(_) => Ok(Some(grant)),
         }
-    }
-
-    /// The game server of a grant whose vote is known, as it is configured today.
-    fn target(&self, grant: &Grant) -> Option<Target<'_>> {
-        let server = match &grant.stage {
-            Stage::Planned(plan) => Some(&plan.vote.server),
-            Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
-            Stage::Received { .. } => None,
-        };
-        server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server))
     }
 
     /// Asks the API until it tells the vote, or that there is none; `None` if the shutdown came first. An event that
@@ -235,15 +225,11 @@ impl Intake {
             };
             let seconds =
                 asked.replace(Instant::now()).map_or(0, |asked| asked.elapsed().as_secs_f64().round() as u64);
-            let fact = match &answer {
-                Ok(vote) => self.fetched(vote.clone()),
-                Err(FetchError::NotFound) => Fact::NotFound { seconds },
-                Err(FetchError::Temporary { .. }) => Fact::FetchFailed { seconds },
-                Err(FetchError::Mismatch(why)) => Fact::Mismatch {
-                    reason: format!("The vote is refused: {why}. Report it to GAMEMONITORING."),
-                },
+            let applied = match &answer {
+                Ok(vote) => self.fetched(event, vote).await?,
+                Err(why) => self.apply(event, not_fetched(why, seconds)).await?,
             };
-            let Ok(grant) = self.apply(event, fact).await? else {
+            let Ok(grant) = applied else {
                 // Somebody else was faster.
                 return Ok(self.ledger.get(event)?.map(|record| record.grant));
             };
@@ -296,11 +282,34 @@ impl Intake {
         self.surroundings.api.vote(event).await
     }
 
-    /// The fact that a vote is known, with the rewards of its server as they are today.
-    fn fetched(&self, vote: Vote) -> Fact<'_> {
+    /// Plans a vote that is known now.
+    async fn fetched(&self, event: &EventKey, vote: &Vote) -> Result<Result<Grant, Illegal>, LedgerError> {
         crash_at(Point::VoteFetched);
-        let target = self.config.server(&vote.server).map(|server| self.config.target(server));
-        Fact::Fetched { vote, target, order: self.next_order(), restored_at: self.ledger.restored_at() }
+        let restored_at = self.ledger.restored_at();
+        let fact = |planning| Fact::Fetched { vote: vote.clone(), planning, restored_at };
+        self.plan(event, Some(vote), fact).await
+    }
+
+    /// Makes a fact durable that may plan a vote, with the rewards of its server as they are today; and with it the
+    /// counters that the vote changes then.
+    async fn plan<'c>(
+        &'c self,
+        event: &EventKey,
+        vote: Option<&Vote>,
+        fact: impl Fn(Planning<'c>) -> Fact<'c>,
+    ) -> Result<Result<Grant, Illegal>, LedgerError> {
+        let now = self.surroundings.clock.now();
+        let server = vote.and_then(|vote| self.config.server(&vote.server));
+        let target = server.map(|server| self.config.target(server));
+        let keys = vote.and_then(|vote| plan::counters(vote, target));
+        let decide = |grant: Option<&Grant>, counters: &Scoped<Counter>| {
+            let before = grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now));
+            let planning = Planning { target, order: self.next_order(), counters: counters.clone() };
+            let after = before.apply(fact(planning), now)?;
+            let counted = before.counted(&after, counters);
+            Ok((after, counted))
+        };
+        self.ledger.update_counted(event, keys.as_ref(), decide).await
     }
 
     /// A place behind all plans so far: the time in microseconds, or one more than the last. So it also comes behind
@@ -340,6 +349,17 @@ impl Intake {
             }
         };
         self.board.publish(&grant.event, standing);
+    }
+}
+
+/// The fact that the API did not tell a vote, so many seconds after it was last asked.
+fn not_fetched(why: &FetchError, seconds: u64) -> Fact<'static> {
+    match why {
+        FetchError::NotFound => Fact::NotFound { seconds },
+        FetchError::Temporary { .. } => Fact::FetchFailed { seconds },
+        FetchError::Mismatch(why) => {
+            Fact::Mismatch { reason: format!("The vote is refused: {why}. Report it to GAMEMONITORING.") }
+        }
     }
 }
 

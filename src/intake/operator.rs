@@ -73,7 +73,7 @@ impl Intake {
         let vote = Vote { nickname: player.to_owned(), server, user_id: None, created_at };
         let (mut follower, _) = self.board.follow(&event);
         // A grant that was received just now can be planned.
-        if let Ok(grant) = self.apply(&event, self.fetched(vote)).await? {
+        if let Ok(grant) = self.fetched(&event, &vote).await? {
             log::planned(&grant, &self.config);
             self.go_on(&grant);
         }
@@ -134,8 +134,7 @@ impl Intake {
         let unknown = || NotRetried::Unknown(event_id.to_owned());
         let grant = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
         let (mut follower, _) = self.board.follow(&grant.event);
-        let fact = Fact::Retried { target: self.target(&grant), order: self.next_order() };
-        let Ok(again) = self.apply(&grant.event, fact).await? else {
+        let Ok(again) = self.plan(&grant.event, grant.vote(), Fact::Retried).await? else {
             let stands = match grant.stage {
                 Stage::Received { .. } => "the API is still being asked for it",
                 _ if grant.is_open() => "it is still being issued, or in doubt",
@@ -156,7 +155,8 @@ impl Intake {
         let standing = self.outcome(&mut follower, deadline).await;
         // The vote may have been fetched only now.
         let record = self.ledger.get(&again.event)?;
-        let server = record.and_then(|record| Some(self.target(&record.grant)?.name.to_owned()));
+        let server =
+            record.and_then(|record| Some(self.config.server(&record.grant.vote()?.server)?.name.clone()));
         Ok((again.event, server.unwrap_or_else(|| "its server".to_owned()), standing))
     }
 

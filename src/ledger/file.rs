@@ -9,11 +9,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
-use redb::Database;
+use redb::{Database, WriteTransaction};
 
 use super::marker::{self, Marker};
 use super::record::{self, Identity, Unreadable};
-use super::{IDENTITY, Ledger, RESTORED_AT, create_tables, meta, raise, set_meta, write};
+use super::{COUNTERS, IDENTITY, Ledger, RESTORED_AT, create_tables, meta, raise, set_meta, write};
 use crate::failpoint::{Point, crash_at};
 
 /// The ledger's name in the state directory.
@@ -167,7 +167,12 @@ impl Ledger {
 
         // The ledger first: a crash in between leaves it one ahead, which is no sign of an old copy. This also finds
         // out whether the ledger can be written.
-        let identity = write(&database, raise).map_err(|error| OpenError::storage(&path, error))?;
+        let begin = |writing: &WriteTransaction| {
+            // An earlier Votive kept no counters.
+            writing.open_table(COUNTERS)?;
+            raise(writing)
+        };
+        let identity = write(&database, begin).map_err(|error| OpenError::storage(&path, error))?;
         crash_at(Point::IdentityRaised);
         let marker = Marker::create(state_dir, &identity)?;
         let ledger = Ledger::start(database, marker, restored_at).map_err(OpenError::io(&path))?;

@@ -22,23 +22,27 @@ use redb::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::counter::{Counter, CounterKey, Scoped};
 use crate::domain::event::{EventKey, GRANT_TYPES};
 use crate::domain::grant::Grant;
 use crate::tasks::Tasks;
 
 use marker::Marker;
 use record::Identity;
+use writer::Change;
 
 pub use backup::{Backup, BackupError, BackupReader};
 pub(crate) use file::NAME;
 pub use file::{OpenError, Opened};
-pub use record::{Record, Revision, Unreadable};
+pub use record::{CounterRecord, Record, Revision, Unreadable};
 pub use restore::{RestoreError, Restored, restore};
 
 /// Grants by their key.
 const GRANTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("grants");
 /// The keys of the grants that a daemon has to know of, so that a start need not read all of them.
 const OPEN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("open");
+/// How often players have voted, by the counter's key.
+const COUNTERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("counters");
 /// What concerns the ledger as a whole, by the names below.
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
 /// What tells it from others, and how far it has come.
@@ -181,15 +185,50 @@ impl Ledger {
         })
     }
 
+    /// A counter: an empty one where nothing was counted yet.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where the record cannot be read.
+    pub fn counter(&self, key: &CounterKey) -> Result<(Counter, Revision), LedgerError> {
+        self.read(|database| {
+            let table = database.begin_read()?.open_table(COUNTERS)?;
+            let bytes = table.get(record::counter_key(key).as_slice())?;
+            let stored = bytes.map(|bytes| record::decode_counter(bytes.value())).transpose()?;
+            Ok(stored.map_or_else(Default::default, |record| (record.counter, record.revision)))
+        })
+    }
+
     /// Stores a grant if its record still has the revision `expected`. It is durable when this returns.
     ///
     /// # Errors
     /// [`LedgerError::Conflict`] if the record was written since; [`LedgerError::Failed`] where nothing can be
     /// written any more.
     pub async fn put(&self, grant: &Grant, expected: Revision) -> Result<Revision, LedgerError> {
+        self.put_counted(grant, expected, &[]).await
+    }
+
+    /// The same, and in the same transaction counters, if these still have their revisions, too.
+    async fn put_counted(
+        &self,
+        grant: &Grant,
+        expected: Revision,
+        counters: &[CounterRecord],
+    ) -> Result<Revision, LedgerError> {
+        let failed = |error| self.failure.set(&error);
         let revision = expected.next();
-        let bytes = record::encode(grant, revision).map_err(|error| self.failure.set(&error))?;
-        let put = writer::Put { key: record::key(&grant.event), bytes, expected, open: grant.is_attended() };
+        let mut changes = Vec::with_capacity(1 + counters.len());
+        changes.push(Change {
+            table: GRANTS,
+            key: record::key(&grant.event),
+            bytes: record::encode(grant, revision).map_err(failed)?,
+            expected,
+        });
+        for counter in counters {
+            let bytes = record::encode_counter(counter).map_err(failed)?;
+            let key = record::counter_key(&counter.key);
+            changes.push(Change { table: COUNTERS, key, bytes, expected: counter.revision });
+        }
+        let put = writer::Put { changes, open: grant.is_attended() };
         self.ask(|answer| writer::Request::Put(put, answer)).await?;
         Ok(revision)
     }
@@ -204,17 +243,46 @@ impl Ledger {
         event: &EventKey,
         decide: impl Fn(Option<&Grant>) -> Result<Grant, E>,
     ) -> Result<Result<Grant, E>, LedgerError> {
+        self.update_counted(event, None, |grant, _| Ok((decide(grant)?, None))).await
+    }
+
+    /// The same with a pair of counters, which `decide` may change, too. All is stored in one transaction, or nothing.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn update_counted<E>(
+        &self,
+        event: &EventKey,
+        counters: Option<&Scoped<CounterKey>>,
+        decide: impl Fn(Option<&Grant>, &Scoped<Counter>) -> Result<(Grant, Option<Scoped<Counter>>), E>,
+    ) -> Result<Result<Grant, E>, LedgerError> {
         loop {
             let record = self.get(event)?;
-            let grant = match decide(record.as_ref().map(|record| &record.grant)) {
-                Ok(grant) => grant,
+            let (mut before, mut revisions) = (Scoped::default(), Scoped::default());
+            if let Some(keys) = counters {
+                (before.server, revisions.server) = self.counter(&keys.server)?;
+                (before.network, revisions.network) = self.counter(&keys.network)?;
+            }
+            let (grant, counted) = match decide(record.as_ref().map(|record| &record.grant), &before) {
+                Ok(decided) => decided,
                 Err(refused) => return Ok(Err(refused)),
             };
             let revision = record.as_ref().map_or(Revision::NONE, |record| record.revision);
             if record.is_some_and(|record| record.grant == grant) {
                 return Ok(Ok(grant));
             }
-            match self.put(&grant, revision).await {
+            let counted = counters.zip(counted).map(|(keys, counted)| {
+                let record = |key: &CounterKey, counter, revision| CounterRecord {
+                    key: key.clone(),
+                    counter,
+                    revision,
+                };
+                [
+                    record(&keys.server, counted.server, revisions.server),
+                    record(&keys.network, counted.network, revisions.network),
+                ]
+            });
+            match self.put_counted(&grant, revision, counted.as_ref().map_or(&[], |pair| pair)).await {
                 Ok(_) => return Ok(Ok(grant)),
                 Err(LedgerError::Conflict) => {}
                 Err(error) => return Err(error),
@@ -249,6 +317,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     write(database, |writing| {
         writing.open_table(GRANTS)?;
         writing.open_table(OPEN)?;
+        writing.open_table(COUNTERS)?;
         Ok(())
     })
 }

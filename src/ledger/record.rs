@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::event::EventKey;
 use crate::domain::grant::Grant;
 
@@ -19,8 +20,19 @@ pub struct Record {
     pub revision: Revision,
 }
 
+/// A counter as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CounterRecord {
+    /// Whose it is, and of which votes.
+    pub key: CounterKey,
+    /// What was counted.
+    pub counter: Counter,
+    /// How often it was written, before it was read.
+    pub revision: Revision,
+}
+
 /// How often a record was written; [`Revision::NONE`] for one that is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision(u64);
 
 impl Revision {
@@ -37,6 +49,14 @@ struct Stored<G> {
     v: u32,
     revision: Revision,
     grant: G,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredCounter<K, C> {
+    v: u32,
+    revision: Revision,
+    key: K,
+    counter: C,
 }
 
 /// Why bytes of the ledger cannot be read.
@@ -70,11 +90,31 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
     Ok(Record { grant: serde_json::from_str(stored.grant.get())?, revision: stored.revision })
 }
 
-/// The revision in these bytes, without reading the grant.
-pub(super) fn revision(bytes: &[u8]) -> Result<Revision, Unreadable> {
-    let stored: Stored<&RawValue> = serde_json::from_slice(bytes)?;
+/// The bytes of a counter, with the revision after the one that it was read with.
+pub(super) fn encode_counter(record: &CounterRecord) -> Result<Vec<u8>, Unreadable> {
+    let CounterRecord { key, counter, revision } = record;
+    Ok(serde_json::to_vec(&StoredCounter { v: VERSION, revision: revision.next(), key, counter })?)
+}
+
+/// The counter in these bytes.
+pub(super) fn decode_counter(bytes: &[u8]) -> Result<CounterRecord, Unreadable> {
+    let stored: StoredCounter<&RawValue, &RawValue> = serde_json::from_slice(bytes)?;
     check_version(stored.v)?;
-    Ok(stored.revision)
+    let (key, counter) =
+        (serde_json::from_str(stored.key.get())?, serde_json::from_str(stored.counter.get())?);
+    Ok(CounterRecord { key, counter, revision: stored.revision })
+}
+
+/// The revision in these bytes, without reading the rest.
+pub(super) fn revision(bytes: &[u8]) -> Result<Revision, Unreadable> {
+    #[derive(Deserialize)]
+    struct Head {
+        v: u32,
+        revision: Revision,
+    }
+    let head: Head = serde_json::from_slice(bytes)?;
+    check_version(head.v)?;
+    Ok(head.revision)
 }
 
 fn check_version(version: u32) -> Result<(), Unreadable> {
@@ -84,6 +124,11 @@ fn check_version(version: u32) -> Result<(), Unreadable> {
 /// The key of a grant: neither part can hold a zero.
 pub(super) fn key(event: &EventKey) -> Vec<u8> {
     [event.event_type.as_bytes(), b"\0", event.event_id.as_bytes()].concat()
+}
+
+/// The key of a counter: neither part can hold a zero.
+pub(super) fn counter_key(key: &CounterKey) -> Vec<u8> {
+    [key.scope.as_bytes(), b"\0", key.player.as_bytes()].concat()
 }
 
 /// The bytes of a time.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use redb::{Database, ReadableTable, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::marker::Marker;
 use super::record::{self, Revision};
-use super::{Failure, GRANTS, LedgerError, OPEN, raise};
+use super::{Failure, LedgerError, OPEN, raise};
 use crate::failpoint::{Point, crash_at};
 
 /// The most records of one commit, so that the first of them does not wait long for the last.
@@ -17,23 +17,28 @@ const BATCH: usize = 256;
 pub(super) type Answer = oneshot::Sender<Result<(), LedgerError>>;
 
 /// What the writer is asked to do.
-#[derive(Debug)]
 pub(super) enum Request {
-    /// Store a record.
+    /// Store records.
     Put(Put, Answer),
     /// Show that you are alive.
     Ping(Answer),
 }
 
-/// A record to be stored.
-#[derive(Debug)]
+/// Records that are stored all together, or not at all: a grant, and what changes with it.
 pub(super) struct Put {
+    /// The first of them is the grant.
+    pub(super) changes: Vec<Change>,
+    /// Whether a daemon has to know of the grant from its start.
+    pub(super) open: bool,
+}
+
+/// A record to be stored.
+pub(super) struct Change {
+    pub(super) table: TableDefinition<'static, &'static [u8], &'static [u8]>,
     pub(super) key: Vec<u8>,
     pub(super) bytes: Vec<u8>,
     /// The revision that the stored record must have.
     pub(super) expected: Revision,
-    /// Whether a daemon has to know of it from its start.
-    pub(super) open: bool,
 }
 
 /// Starts a thread that does nothing but [`write_all`].
@@ -125,25 +130,31 @@ fn write(
 }
 
 fn store(writing: &WriteTransaction, puts: &[Put]) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
-    let (mut grants, mut open) = (writing.open_table(GRANTS)?, writing.open_table(OPEN)?);
-    let mut outcomes = Vec::with_capacity(puts.len());
-    for put in puts {
-        let key = put.key.as_slice();
-        let stored = match grants.get(key)? {
-            Some(bytes) => record::revision(bytes.value())?,
-            None => Revision::NONE,
-        };
-        if stored != put.expected {
-            outcomes.push(Err(LedgerError::Conflict));
-            continue;
-        }
-        grants.insert(key, put.bytes.as_slice())?;
-        if put.open {
-            open.insert(key, [].as_slice())?;
-        } else {
-            open.remove(key)?;
-        }
-        outcomes.push(Ok(()));
-    }
-    Ok(outcomes)
+    puts.iter()
+        .map(|put| {
+            for change in &put.changes {
+                if stored_revision(writing, change)? != change.expected {
+                    return Ok(Err(LedgerError::Conflict));
+                }
+            }
+            for change in &put.changes {
+                writing.open_table(change.table)?.insert(change.key.as_slice(), change.bytes.as_slice())?;
+            }
+            let key = put.changes.first().map_or(&[][..], |grant| &grant.key);
+            let mut open = writing.open_table(OPEN)?;
+            if put.open {
+                open.insert(key, [].as_slice())?;
+            } else {
+                open.remove(key)?;
+            }
+            Ok(Ok(()))
+        })
+        .collect()
+}
+
+fn stored_revision(writing: &WriteTransaction, change: &Change) -> Result<Revision, redb::Error> {
+    Ok(match writing.open_table(change.table)?.get(change.key.as_slice())? {
+        Some(bytes) => record::revision(bytes.value())?,
+        None => Revision::NONE,
+    })
 }

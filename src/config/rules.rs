@@ -1,0 +1,268 @@
+//! The rules of a reward: when it applies.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::{Timestamp, ToSpan};
+
+use super::problem::{Problems, listed};
+use super::read::{Section, one_or_more, quoted};
+use super::rewards::{self, Context};
+use super::units;
+use super::yaml::{Entry, Node, Value};
+use crate::domain::counter::Scope;
+use crate::domain::player::PlayerName;
+use crate::domain::reward::Command;
+use crate::domain::rule::{Chance, Period, Rule, WEEKDAYS};
+
+const SCOPES: [(&str, Scope); 2] = [("server", Scope::Server), ("network", Scope::Network)];
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The rules that ask for the day or the time of the day, by their keys: they need to know the owner's time zone.
+const OF_THE_CALENDAR: [&str; 6] = ["streak_days", "every_streak_days", "days", "between", "from", "until"];
+
+/// What the keys of a reward say about when it applies.
+pub(super) struct Rules {
+    pub(super) scope: Scope,
+    pub(super) rules: Vec<Rule>,
+    /// The commands of single milestones.
+    pub(super) milestones: BTreeMap<u64, Vec<Command>>,
+}
+
+/// Reads the rules of a reward.
+pub(super) fn read(problems: &mut Problems, section: &Section<'_>, context: &Context<'_>) -> Rules {
+    let scope = problems.choice(section.get("counts"), &SCOPES).unwrap_or_default();
+    let mut rules = Vec::new();
+    rules.extend(chance(problems, section.get("chance")));
+    if problems.boolean(section.get("first_vote"), false) {
+        rules.push(Rule::FirstVote);
+    }
+    rules.extend(problems.number(section.get("every_votes"), "10").map(Rule::EveryVotes));
+    let milestones = milestones(problems, section.get("milestones"), context);
+    if let Some(milestones) = &milestones {
+        rules.push(Rule::Milestones(milestones.keys().copied().collect()));
+    }
+    rules.extend(problems.number(section.get("streak_days"), "7").map(Rule::StreakDays));
+    rules.extend(problems.number(section.get("every_streak_days"), "7").map(Rule::EveryStreakDays));
+    let days = one_or_more(section.get("days")).iter();
+    let days: Vec<_> = days.filter_map(|node| problems.choice(Some(node), &WEEKDAYS)).collect();
+    if !days.is_empty() {
+        rules.push(Rule::Days(days));
+    }
+    rules.extend(between(problems, section.get("between")));
+    rules.extend(moment(problems, section.get("from"), 0).map(Rule::From));
+    rules.extend(until(problems, section.get("until"), context));
+    rules.extend(players(problems, section.get("players"), context).map(Rule::Players));
+    rules.extend(players(problems, section.get("except_players"), context).map(Rule::ExceptPlayers));
+    if let Some(node) = section.get("max_age") {
+        rules.push(Rule::MaxAge(problems.duration(Some(node), MINUTE..=365 * DAY, DAY)));
+    }
+    // The last one: it tells how often the player had the reward, which matters only if all else holds.
+    rules.extend(limit(problems, section.get("limit")));
+    if let Some((node, why)) = never(section, &rules) {
+        problems.error(
+            node.place(),
+            format!("this can never come: {why}"),
+            "take one of the two out, or make two rewards",
+        );
+    }
+    for node in ["days", "players", "except_players"].iter().filter_map(|key| section.get(key)) {
+        if matches!(&node.value, Value::List(list) if list.entries.is_empty()) {
+            problems.error(node.place(), "the list is empty", "write at least one, or take the line out");
+        }
+    }
+    Rules { scope, rules, milestones: milestones.unwrap_or_default() }
+}
+
+/// Tells which time zone holds where nobody has said, if a reward asks for the day or the time of the day.
+pub(super) fn warn_of_utc(problems: &mut Problems, rewards: &[rewards::Read<'_>]) {
+    let of_the_calendar =
+        |entry: &Entry| OF_THE_CALENDAR.iter().find_map(|key| Some((*key, entry.node.get(key)?.clone())));
+    if let Some((key, node)) = rewards.iter().find_map(|(_, entry)| of_the_calendar(entry)) {
+        let message =
+            format!("`{key}` goes by the clock of UTC, because nothing says where your players live");
+        let remedy = "write `calendar:` at the top of the file, and below it, indented, `time_zone: Europe/Berlin` or what is yours";
+        problems.warning(node.place(), message, remedy);
+    }
+}
+
+fn chance(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {
+    let parse = |text: &str| units::percent(text).filter(|chance| (1..=Chance::WHOLE).contains(chance));
+    let form =
+        "a chance: a number above 0 and up to 100 with `%` behind it, and at most 4 digits behind a `.`";
+    problems.parsed(node, form, "5%", parse).map(|chance| Rule::Chance(Chance(chance)))
+}
+
+/// The milestones and the commands of each, which has none in a list of numbers.
+fn milestones(
+    problems: &mut Problems,
+    node: Option<&Node>,
+    context: &Context<'_>,
+) -> Option<BTreeMap<u64, Vec<Command>>> {
+    let node = node?;
+    let mut milestones = BTreeMap::new();
+    let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with(['0', '+']));
+    if let Value::Map(map) = &node.value {
+        for entry in &map.entries {
+            let Some(votes) = number(&entry.key) else {
+                let remedy =
+                    "write the number of votes, and below it, indented, its commands with a `-` before each";
+                problems.error(entry.place(), "a milestone is a whole number from 1 up", remedy);
+                continue;
+            };
+            milestones.insert(votes, rewards::commands(problems, &entry.node, context));
+        }
+    } else {
+        for node in one_or_more(Some(node)) {
+            let Some(votes) = problems.number(Some(node), "50") else { continue };
+            if milestones.insert(votes, Vec::new()).is_some() {
+                problems.error(
+                    node.place(),
+                    format!("the milestone {votes} is there twice"),
+                    "take one of the two out",
+                );
+            }
+        }
+        if matches!(&node.value, Value::List(list) if list.entries.is_empty())
+            || matches!(node.value, Value::Nothing)
+        {
+            let remedy = "write `milestones: [50, 100]`, or take the line out";
+            problems.error(node.place(), "there are no milestones", remedy);
+        }
+    }
+    Some(milestones)
+}
+
+fn between(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {
+    let form = "two times of the day, which differ, with `-` between them";
+    problems.parsed(node, form, "18:00-22:00", |text| {
+        let (from, until) = text.split_once('-')?;
+        let (from, until) = (from.trim_end(), until.trim_start());
+        // The end of the day is the beginning of the next.
+        let until = if until == "24:00" { Time::midnight() } else { clock(until)? };
+        let from = clock(from)?;
+        (from != until).then_some(Rule::Between(from, until))
+    })
+}
+
+fn clock(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |text: &str| {
+        let digits = (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten()
+    };
+    if minute.len() != 2 {
+        return None;
+    }
+    Time::new(number(hour)?, number(minute)?, 0, 0).ok()
+}
+
+fn until(problems: &mut Problems, node: Option<&Node>, context: &Context<'_>) -> Option<Rule> {
+    let until = moment(problems, node, 1)?;
+    if let Some(node) = node
+        && until <= context.calendar.civil(Timestamp::now())
+    {
+        problems.warning(
+            node.place(),
+            "this time is over, so the reward does not come any more",
+            "give it another date, or take the reward out",
+        );
+    }
+    Some(Rule::Until(until))
+}
+
+/// The beginning of a date, so many `days` after it, or a moment.
+fn moment(problems: &mut Problems, node: Option<&Node>, days: i64) -> Option<DateTime> {
+    let form = "a date, or a date with a time behind it like 2026-12-24T18:00";
+    problems.parsed(node, form, "2026-12-24", |text| match text.split_once(['T', ' ']) {
+        Some((day, time)) => Some(date(day)?.to_datetime(clock(time)?)),
+        None => Some(date(text)?.checked_add(days.days()).ok()?.to_datetime(Time::midnight())),
+    })
+}
+
+fn date(text: &str) -> Option<Date> {
+    let shape = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    shape.then(|| text.parse().ok()).flatten()
+}
+
+fn limit(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {
+    let parse = |text: &str| units::per(text, &Period::ALL).filter(|(limit, _)| *limit > 0);
+    let form = "a limit: a whole number from 1 up and one of /day, /week, /month, /total";
+    problems.parsed(node, form, "1/day", parse).map(|(limit, period)| Rule::Limit(limit, period))
+}
+
+fn players(problems: &mut Problems, node: Option<&Node>, context: &Context<'_>) -> Option<Vec<String>> {
+    let node = node?;
+    let mut players = Vec::new();
+    for node in one_or_more(Some(node)) {
+        let Some(text) = problems.text(node, "Steve") else { continue };
+        match PlayerName::parse(&text.text, context.bedrock_prefix) {
+            Ok(player) => players.push(player.key()),
+            Err(_) => {
+                let remedy = "write the name that the player has in the game; one of a Bedrock player begins with players.bedrock_prefix";
+                problems.error(node.place(), format!("{}is no name of a player", quoted(node, text)), remedy);
+            }
+        }
+    }
+    Some(players)
+}
+
+/// Why no vote ever meets all of the rules, and the key that shows it.
+fn never<'n>(section: &Section<'n>, rules: &[Rule]) -> Option<(&'n Node, String)> {
+    let pair = rules
+        .iter()
+        .enumerate()
+        .find_map(|(index, one)| rules[index + 1..].iter().find_map(|other| exclude(one, other)));
+    let (key, why) = pair.or_else(|| none_of_the_days(rules))?;
+    Some((section.get(key)?, why))
+}
+
+/// Why none of the days of the week is between the first and the last date.
+fn none_of_the_days(rules: &[Rule]) -> Option<(&'static str, String)> {
+    let days = rules.iter().find_map(|rule| if let Rule::Days(days) = rule { Some(days) } else { None })?;
+    let from = rules.iter().find_map(|rule| if let Rule::From(from) = rule { Some(*from) } else { None })?;
+    let until =
+        rules.iter().find_map(|rule| if let Rule::Until(until) = rule { Some(*until) } else { None })?;
+    let mut dates =
+        from.date().series(1.day()).take_while(|date| date.to_datetime(Time::midnight()) < until).take(7);
+    let found = dates.any(|date| days.contains(&date.weekday()));
+    (!found).then(|| ("until", "none of its `days` is between `from` and `until`".to_owned()))
+}
+
+/// Why no vote meets two rules, given in the order in which they are read; and the key of the second.
+fn exclude(one: &Rule, other: &Rule) -> Option<(&'static str, String)> {
+    let no_multiple = |every: u64, votes: &[u64]| votes.iter().all(|votes| !votes.is_multiple_of(every));
+    let found = match (one, other) {
+        (Rule::FirstVote, Rule::EveryVotes(every)) if every.get() > 1 => {
+            ("every_votes", format!("the first vote is not one of every {every}"))
+        }
+        (Rule::FirstVote, Rule::Milestones(votes)) if !votes.contains(&1) => {
+            ("milestones", "the first vote is none of the milestones".to_owned())
+        }
+        (Rule::FirstVote, Rule::StreakDays(days)) if days.get() > 1 => {
+            ("streak_days", format!("with the first vote no streak has {days} days"))
+        }
+        (Rule::FirstVote, Rule::EveryStreakDays(days)) if days.get() > 1 => {
+            ("every_streak_days", format!("with the first vote no streak has {days} days"))
+        }
+        (Rule::EveryVotes(every), Rule::Milestones(votes)) if no_multiple(every.get(), votes) => {
+            ("milestones", format!("none of the milestones is one of every {every} votes"))
+        }
+        (Rule::StreakDays(days), Rule::EveryStreakDays(every)) if days.get() % every.get() != 0 => {
+            ("every_streak_days", format!("a streak of {days} days is not one of every {every} days"))
+        }
+        (Rule::From(from), Rule::Until(until)) if from >= until => {
+            ("until", "it ends before it begins".to_owned())
+        }
+        (Rule::Players(players), Rule::ExceptPlayers(except))
+            if players.iter().all(|player| except.contains(player)) =>
+        {
+            let names = listed(players.iter().map(String::as_str));
+            ("except_players", format!("of its players, {names}, none is left"))
+        }
+        _ => return None,
+    };
+    Some(found)
+}

@@ -1,0 +1,66 @@
+//! Streaks against a model that knows nothing but a set of numbered days.
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use votive::domain::calendar::{Calendar, Days};
+
+/// Every day by itself, asked one by one.
+fn naive(days: &BTreeSet<i64>, day: i64, grace: u32) -> u32 {
+    let near = i64::from(grace) + 1;
+    let (mut low, mut high, mut count) = (day, day, u32::from(days.contains(&day)));
+    while let Some(next) = (1..=near).map(|n| low - n).find(|day| days.contains(day)) {
+        (low, count) = (next, count + 1);
+    }
+    while let Some(next) = (1..=near).map(|n| high + n).find(|day| days.contains(day)) {
+        (high, count) = (next, count + 1);
+    }
+    count
+}
+
+/// Time zones with and without daylight saving time, on both sides of the world and of noon.
+const ZONES: [&str; 7] = [
+    "UTC",
+    "Europe/Moscow",
+    "Europe/Berlin",
+    "America/New_York",
+    "Pacific/Apia",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+];
+
+proptest! {
+    /// Votes at any moment of three years, in any order, against a set of numbered days.
+    #[test]
+    fn streaks_are_those_of_a_set_of_days(
+        zone in prop::sample::select(&ZONES[..]),
+        grace in 0..3_u32,
+        begin in 1_700_000_000..1_790_000_000_i64,
+        // Near enough to each other that there are streaks, and a daylight saving time may be among them.
+        hours in prop::collection::vec(0..24 * 45_i64, 1..60),
+    ) {
+        let calendar = Calendar { time_zone: TimeZone::get(zone).unwrap(), grace };
+        let (mut days, mut model, mut held) = (Days::default(), BTreeSet::new(), BTreeSet::new());
+        for hour in hours {
+            let date = calendar.civil(Timestamp::from_second(begin + hour * 3600).unwrap()).date();
+            let number = i64::from((date - civil::date(2020, 1, 1)).get_days());
+            let known = model.contains(&number);
+            model.insert(number);
+            let expected = naive(&model, number, grace);
+            let (after, before) = days.streak_with(date, grace);
+            prop_assert_eq!(after, expected);
+            prop_assert_eq!(before == after, known);
+            // A streak that reached a length has reached it once, whatever order the votes came in.
+            if !known {
+                prop_assert!(before < after);
+                held.insert(number);
+            }
+            days.add(date, date);
+        }
+        prop_assert_eq!(held, model);
+    }
+}
