@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Options, Outcome, client};
 use crate::http::admin::BACKUP_PATH;
-use crate::ledger::{Backup, BackupReader, OpenError};
+use crate::ledger::{Backup, BackupReader, OpenError, Saved};
 
 /// Where to.
 #[derive(clap::Args)]
@@ -88,6 +88,7 @@ fn take(state_dir: &Path, mut write: impl FnMut(&[u8]) -> anyhow::Result<()>) ->
 fn check(backup: &File) -> anyhow::Result<(usize, Timestamp)> {
     let reader = BackupReader::new(BufReader::new(backup))?;
     let taken_at = reader.taken_at();
-    let votes = reader.map(|record| record.map(|_| 1)).sum::<Result<usize, _>>()?;
+    let vote = |saved| usize::from(matches!(saved, Saved::Vote(_)));
+    let votes = reader.map(|saved| saved.map(vote)).sum::<Result<usize, _>>()?;
     Ok((votes, taken_at))
 }

@@ -1,11 +1,12 @@
 //! A backup: the ledger at one moment, as lines of JSON that any later version can read.
 //!
 //! - a header: what this is, of which ledger, when it was taken
-//! - a line for each record, as the ledger keeps it
+//! - a line for each vote, then one for each counter, as the ledger keeps them
 //! - a trailer: how many records, and the SHA-256 of all that is before it; without it the backup is not complete
 
 use std::fmt::Display;
 use std::io::{self, BufRead, Read};
+use std::iter::Chain;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file::{self, OpenError};
-use super::record::{self, Identity, Record, Unreadable};
-use super::{Failure, GRANTS, IDENTITY, Ledger, LedgerError, RESTORED_AT, marker, meta};
+use super::record::{self, Identity, Saved, Unreadable};
+use super::{COUNTERS, Failure, GRANTS, IDENTITY, Ledger, LedgerError, RESTORED_AT, marker, meta};
 
 /// The version that this program writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -43,10 +44,12 @@ struct Trailer {
     sha256: String,
 }
 
+type Records = Range<'static, &'static [u8], &'static [u8]>;
+
 /// A backup that is being taken: gives its bytes in pieces, all as the ledger was when it began. It holds up nobody who
 /// writes meanwhile.
 pub struct Backup {
-    records: Range<'static, &'static [u8], &'static [u8]>,
+    records: Chain<Records, Records>,
     /// What is read and not yet given.
     piece: Vec<u8>,
     sum: Sha256,
@@ -91,7 +94,10 @@ impl Backup {
             taken_at: now,
             restored_at: restored_at.map(|bytes| record::decode_time(&bytes)).transpose()?,
         };
-        let records = database.begin_read()?.open_table(GRANTS)?.range::<&[u8]>(..)?;
+        let reading = database.begin_read()?;
+        let votes = reading.open_table(GRANTS)?.range::<&[u8]>(..)?;
+        let counters = reading.open_table(COUNTERS)?.range::<&[u8]>(..)?;
+        let records = votes.chain(counters);
         let mut backup = Backup {
             records,
             piece: Vec::new(),
@@ -208,7 +214,7 @@ impl<R: BufRead> BackupReader<R> {
         self.header.restored_at
     }
 
-    fn record(&mut self) -> Result<Option<Record>, BackupError> {
+    fn record(&mut self) -> Result<Option<Saved>, BackupError> {
         let line = read_line(&mut self.source)?;
         if line.last() != Some(&b'\n') {
             return Err(BackupError::Incomplete);
@@ -218,7 +224,7 @@ impl<R: BufRead> BackupReader<R> {
             return self.end(&line).map(|()| None);
         }
         self.sum.update(&line);
-        match record::decode(&line) {
+        match record::decode_any(&line) {
             Ok(record) => Ok(Some(record)),
             Err(Unreadable::Newer(format)) => Err(BackupError::Newer(format)),
             Err(Unreadable::Garbled(why)) => Err(damaged(self.lines, &why)),
@@ -238,7 +244,7 @@ impl<R: BufRead> BackupReader<R> {
 }
 
 impl<R: BufRead> Iterator for BackupReader<R> {
-    type Item = Result<Record, BackupError>;
+    type Item = Result<Saved, BackupError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {

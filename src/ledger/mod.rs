@@ -34,7 +34,7 @@ use writer::Change;
 pub use backup::{Backup, BackupError, BackupReader};
 pub(crate) use file::NAME;
 pub use file::{OpenError, Opened};
-pub use record::{CounterRecord, Record, Revision, Unreadable};
+pub use record::{CounterRecord, Record, Revision, Saved, Unreadable};
 pub use restore::{RestoreError, Restored, restore};
 
 /// Grants by their key.

@@ -1,6 +1,7 @@
 //! The bytes of the ledger: versioned JSON of ours, so that no library's encoding is part of the format.
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -103,6 +104,31 @@ pub(super) fn decode_counter(bytes: &[u8]) -> Result<CounterRecord, Unreadable> 
     let (key, counter) =
         (serde_json::from_str(stored.key.get())?, serde_json::from_str(stored.counter.get())?);
     Ok(CounterRecord { key, counter, revision: stored.revision })
+}
+
+/// What a line of a backup holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Saved {
+    /// A vote and what became of it.
+    Vote(Box<Record>),
+    /// How often a player has voted.
+    Counter(Box<CounterRecord>),
+}
+
+/// The record in a line of a backup.
+pub(super) fn decode_any(bytes: &[u8]) -> Result<Saved, Unreadable> {
+    #[derive(Deserialize)]
+    struct Head {
+        v: u32,
+        #[serde(default)]
+        counter: Option<IgnoredAny>,
+    }
+    let head: Head = serde_json::from_slice(bytes)?;
+    check_version(head.v)?;
+    Ok(match head.counter {
+        None => Saved::Vote(Box::new(decode(bytes)?)),
+        Some(_) => Saved::Counter(Box::new(decode_counter(bytes)?)),
+    })
 }
 
 /// The revision in these bytes, without reading the rest.

@@ -10,8 +10,8 @@ use redb::WriteTransaction;
 use super::backup::{BackupError, BackupReader};
 use super::file::{self, OpenError};
 use super::marker::Marker;
-use super::record::{self, Record};
-use super::{GRANTS, OPEN, RESTORED_AT, set_meta, write};
+use super::record::{self, Record, Saved};
+use super::{COUNTERS, GRANTS, OPEN, RESTORED_AT, set_meta, write};
 use crate::domain::award::AwardState;
 use crate::domain::grant::Grant;
 
@@ -70,16 +70,17 @@ pub fn restore<R: BufRead>(
         write(database, |writing| set_meta(writing, RESTORED_AT, &bytes)).map_err(storage)?;
         let mut records = backup.into_iter().flatten();
         loop {
-            let batch = records.by_ref().take(BATCH).collect::<Result<Vec<Record>, BackupError>>()?;
+            let mut batch = records.by_ref().take(BATCH).collect::<Result<Vec<Saved>, BackupError>>()?;
             if batch.is_empty() {
                 return Ok(());
             }
-            let batch = batch
-                .into_iter()
-                .map(|Record { grant, revision }| Record { grant: grant.restored(taken_at, now), revision });
-            let batch: Vec<Record> = batch.collect();
-            votes += batch.len();
-            in_doubt += batch.iter().map(|record| doubts(&record.grant)).sum::<usize>();
+            for saved in &mut batch {
+                if let Saved::Vote(record) = saved {
+                    record.grant = record.grant.restored(taken_at, now);
+                    votes += 1;
+                    in_doubt += doubts(&record.grant);
+                }
+            }
             write(database, |writing| store(writing, &batch)).map_err(storage)?;
         }
     })?;
@@ -114,13 +115,23 @@ fn lock(path: &Path) -> Result<Option<File>, OpenError> {
     }
 }
 
-fn store(writing: &WriteTransaction, batch: &[Record]) -> Result<(), redb::Error> {
+fn store(writing: &WriteTransaction, batch: &[Saved]) -> Result<(), redb::Error> {
     let (mut grants, mut open) = (writing.open_table(GRANTS)?, writing.open_table(OPEN)?);
-    for Record { grant, revision } in batch {
-        let key = record::key(&grant.event);
-        grants.insert(key.as_slice(), record::encode(grant, *revision)?.as_slice())?;
-        if grant.is_open() {
-            open.insert(key.as_slice(), [].as_slice())?;
+    let mut counters = writing.open_table(COUNTERS)?;
+    for saved in batch {
+        match saved {
+            Saved::Vote(record) => {
+                let Record { grant, revision } = &**record;
+                let key = record::key(&grant.event);
+                grants.insert(key.as_slice(), record::encode(grant, *revision)?.as_slice())?;
+                if grant.is_open() {
+                    open.insert(key.as_slice(), [].as_slice())?;
+                }
+            }
+            Saved::Counter(counter) => {
+                let key = record::counter_key(&counter.key);
+                counters.insert(key.as_slice(), record::encode_counter(counter)?.as_slice())?;
+            }
         }
     }
     Ok(())
