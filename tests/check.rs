@@ -3,6 +3,7 @@
 
 mod rig;
 
+use std::collections::BTreeSet;
 use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
@@ -461,6 +462,39 @@ async fn the_document_of_a_good_configuration_and_of_none() {
         assert_eq!((output.status.code(), &none["file"]), (Some(78), &Value::Null));
         assert!(none["errors"][0]["message"].as_str().unwrap().contains("there is no configuration"));
         assert_eq!((&none["can_start"], output.stderr.len()), (&json!(false), 0));
+    }
+}
+
+/// Every name of a field in a document.
+fn names(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.keys().cloned());
+            fields.values().for_each(|value| names(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_field_of_the_document_is_documented() {
+    let docs =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
+    let section = docs.split("## Checking it").nth(1).unwrap();
+    let rig = Rig::new().await;
+    rig.configure("", "    receipts: always", DAILY);
+    let mut found = BTreeSet::new();
+    names(&document(&rig, &["--online"]).await.0, &mut found);
+    rig.game.stop().await;
+    names(&document(&rig, &["--online"]).await.0, &mut found);
+    std::fs::write(rig.path("rewards.yaml"), "nonsense: 1").unwrap();
+    names(&document(&rig, &[]).await.0, &mut found);
+    for name in ["level", "variable", "list_style", "daemon_runs"] {
+        assert!(found.contains(name), "{found:?}");
+    }
+    for name in found {
+        assert!(section.contains(&format!("`{name}`")), "{name}");
     }
 }
 
