@@ -511,8 +511,7 @@ rewards:
 "
     );
     std::fs::write(&path, yaml).unwrap();
-    let sources = Sources { path, state_dir: None, env: std::collections::BTreeMap::new() };
-    let server = config::load(&sources).config.unwrap().servers.remove(0);
+    let server = config::load(&Sources::from_process(path, None)).config.unwrap().servers.remove(0);
     let game = Game::without_port(GameOptions::default());
     let network = SimulatedNetwork::new([("127.0.0.1:1".to_owned(), game.clone())]);
     (server, game, Arc::new(network))
