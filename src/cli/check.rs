@@ -1,46 +1,118 @@
-//! `votive check`: what is wrong with a configuration, without starting anything.
+//! `votive check`: what is wrong with a configuration, and what the game servers and the API can do, without starting
+//! anything.
 
-use std::io::Write;
+mod document;
+mod found;
+mod online;
+mod words;
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::{Options, Outcome};
-use crate::config::{self, Config, Loaded, Sources};
+use crate::config::{self, Config, Loaded, Problem, Sources};
+use document::Document;
 
-/// Prints the file that was read, every problem, and a summary.
-pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
-    let mut out = std::io::stdout().lock();
-    let path = match config::find(options.config) {
-        Ok(path) => path,
-        Err(problem) => {
-            writeln!(out, "{problem}")?;
-            return Ok(Outcome::BadConfiguration);
-        }
-    };
-    writeln!(out, "checking {}", path.display())?;
-    let Loaded { warnings, config } = config::load(&Sources::from_process(path, options.state_dir));
-    let errors = config.as_ref().err().map_or(&[][..], Vec::as_slice);
-    for problem in errors.iter().chain(&warnings) {
-        writeln!(out, "{problem}")?;
+/// How a configuration is checked.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// How to print what was found: for a person, or as one JSON document
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Also log in to every game server and ask the API, and say what each of them can do; nothing is changed
+    #[arg(long)]
+    online: bool,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// What came of a configuration.
+struct Checked {
+    /// The file that was read; `None` where there is none.
+    file: Option<PathBuf>,
+    warnings: Vec<Problem>,
+    config: Result<Config, Vec<Problem>>,
+}
+
+/// Prints the file that was read, every problem, and a summary; then what was found online.
+pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
+    let checked = Checked::new(options);
+    if let Format::Text = args.format {
+        checked.print()?;
     }
-    let counts = format!("{}, {}", counted(errors.len(), "error"), counted(warnings.len(), "warning"));
-    match &config {
-        Ok(config) => {
-            writeln!(out, "{counts}: Votive can start, with {}", summary(config))?;
-            Ok(Outcome::Success)
+    let found = match &checked.config {
+        Ok(config) if args.online => Some(online::look(config)?),
+        _ => None,
+    };
+    let outcome = match (&checked.config, &found) {
+        (Err(_), _) => Outcome::BadConfiguration,
+        (Ok(_), Some(found)) if !found.failed().is_empty() => Outcome::ChecksFailed,
+        (Ok(_), _) => Outcome::Success,
+    };
+    let mut out = io::stdout().lock();
+    match args.format {
+        Format::Text => found.iter().try_for_each(|found| writeln!(out, "\n{found}"))?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &Document::of(&checked, found.as_ref()))?;
+            writeln!(out)?;
         }
-        Err(_) => {
-            writeln!(out, "{counts}: Votive does not start with this configuration")?;
-            Ok(Outcome::BadConfiguration)
+    }
+    Ok(outcome)
+}
+
+impl Checked {
+    fn new(options: Options) -> Self {
+        let path = match config::find(options.config) {
+            Ok(path) => path,
+            Err(problem) => {
+                return Checked { file: None, warnings: Vec::new(), config: Err(vec![*problem]) };
+            }
+        };
+        let Loaded { warnings, config } =
+            config::load(&Sources::from_process(path.clone(), options.state_dir));
+        Checked { file: Some(path), warnings, config }
+    }
+
+    fn errors(&self) -> &[Problem] {
+        self.config.as_ref().err().map_or(&[], Vec::as_slice)
+    }
+
+    fn print(&self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if let Some(file) = &self.file {
+            writeln!(out, "checking {}", file.display())?;
+        }
+        for problem in self.errors().iter().chain(&self.warnings) {
+            writeln!(out, "{problem}")?;
+        }
+        if self.file.is_none() {
+            return Ok(());
+        }
+        let counts =
+            format!("{}, {}", counted(self.errors().len(), "error"), counted(self.warnings.len(), "warning"));
+        match &self.config {
+            Ok(config) => writeln!(out, "{counts}: Votive can start, with {}", summary(config)),
+            Err(_) => writeln!(out, "{counts}: Votive does not start with this configuration"),
         }
     }
 }
 
 /// What the configuration amounts to, for somebody who wants to know that it was understood.
 fn summary(config: &Config) -> String {
-    let mut rewards: Vec<&str> =
-        config.servers.iter().flat_map(|server| &server.rewards).map(|reward| reward.name.as_str()).collect();
-    rewards.sort_unstable();
-    rewards.dedup();
-    format!("{} and {}", counted(config.servers.len(), "game server"), counted(rewards.len(), "reward"))
+    let (servers, rewards) = (config.servers.len(), rewards(config));
+    format!("{} and {}", counted(servers, "game server"), counted(rewards, "reward"))
+}
+
+/// How many rewards there are that some server gives.
+fn rewards(config: &Config) -> usize {
+    let rewards = config.servers.iter().flat_map(|server| &server.rewards);
+    rewards.map(|reward| reward.name.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 fn counted(number: usize, noun: &str) -> String {

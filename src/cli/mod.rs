@@ -58,7 +58,7 @@ enum Command {
     /// Run the daemon: take deliveries in and issue their rewards
     Run,
     /// Check rewards.yaml: every error with its place and what to do
-    Check,
+    Check(check::Args),
     /// See it work: votes, faults and what comes of them, without any Minecraft
     Demo(demo::Args),
     /// Have the running daemon issue what a vote would earn, without the platform
@@ -89,7 +89,7 @@ pub fn run() -> anyhow::Result<Outcome> {
     let Cli { options, command } = Cli::parse();
     match command {
         Command::Run => run::run(options),
-        Command::Check => check::run(options),
+        Command::Check(args) => check::run(options, &args),
         Command::Demo(args) => demo::run(&options, &args),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::Resolve(args) => resolve::run(&options, args),

@@ -4,8 +4,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 /// Whether Votive starts in spite of a problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// It does not.
     Error,

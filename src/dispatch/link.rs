@@ -65,7 +65,26 @@ struct Live {
 #[derive(Debug)]
 pub(super) struct Lost;
 
+impl Live {
+    fn new(connection: Connection) -> Self {
+        Live {
+            connection,
+            since: Instant::now(),
+            list: None,
+            answered: false,
+            unreadable_until: None,
+            keeps_receipts: None,
+            looked_back: false,
+        }
+    }
+}
+
 impl Link {
+    /// A link over a connection that was opened a moment ago.
+    pub(super) fn over(connection: Connection) -> Self {
+        Link { live: Some(Live::new(connection)), ..Link::default() }
+    }
+
     /// When the server is to be tried again; `None` if it may be tried now.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry_at.filter(|&at| at > Instant::now())
@@ -84,16 +103,7 @@ impl Link {
         let password = server.password.expose();
         match Connection::open(network, &server.rcon, password, server.timeouts).await {
             Ok(connection) => {
-                let since = Instant::now();
-                self.live = Some(Live {
-                    connection,
-                    since,
-                    list: None,
-                    answered: false,
-                    unreadable_until: None,
-                    keeps_receipts: None,
-                    looked_back: false,
-                });
+                self.live = Some(Live::new(connection));
                 self.retry_at = None;
                 Ok(())
             }
@@ -243,21 +253,24 @@ impl Link {
         self.live.as_ref().is_some_and(|live| live.keeps_receipts == Some(false))
     }
 
+    /// Whether the game can keep receipts, asked by way of one that need not be there.
+    pub(super) async fn has_storage(&mut self, server: &GameServer, key: &Key) -> Result<bool, Lost> {
+        let limit = PROBE.min(server.timeouts.command);
+        let mut reply = self.ask(server, &key.ask(), limit, true).await?;
+        if reply.is_none() {
+            // It can be lag: the answer to what every game answers comes after that.
+            self.list(server).await?;
+            reply = self.ask(server, &key.ask(), limit, true).await?;
+        }
+        Ok(receipt::read(&reply.unwrap_or_default()) != Reading::Unreadable)
+    }
+
     /// Announces a step to the game. `false` where it keeps no receipts, as far as this connection is concerned.
     pub(super) async fn announce(&mut self, server: &GameServer, key: &Key) -> Result<bool, Lost> {
         let known = self.live.as_ref().ok_or(Lost)?.keeps_receipts;
         let keeps = match known {
             Some(keeps) => keeps,
-            None => {
-                let limit = PROBE.min(server.timeouts.command);
-                let mut reply = self.ask(server, &key.ask(), limit, true).await?;
-                if reply.is_none() {
-                    // It can be lag: the answer to what every game answers comes after that.
-                    self.list(server).await?;
-                    reply = self.ask(server, &key.ask(), limit, true).await?;
-                }
-                receipt::read(&reply.unwrap_or_default()) != Reading::Unreadable
-            }
+            None => self.has_storage(server, key).await?,
         };
         let announced = keeps && {
             let limit = server.timeouts.command;

@@ -6,6 +6,7 @@ pub(crate) mod outcome;
 mod pace;
 mod queue;
 mod receipts;
+pub mod survey;
 mod worker;
 
 use std::collections::HashMap;

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
+use serde::Serialize;
 
 use super::player::PlayerName;
 use super::reply::{ReplyRules, plain};
@@ -19,9 +20,28 @@ pub enum Presence {
     Unknown,
 }
 
+/// The form of an answer to `list`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListStyle {
+    /// What the owner's own pattern reads.
+    OwnPattern,
+    /// `There are 2 of a max of 20 players online: A, B`, and what older versions say.
+    Vanilla,
+    /// `There are no players online.`, from servers that are not vanilla.
+    NoPlayersOnline,
+    /// `Players (2): A, B`
+    PlayersCounted,
+    /// EssentialsX, which shows nicknames and hides who is vanished.
+    Essentials,
+}
+
 /// What one answer to `list` says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Online {
+    style: ListStyle,
+    /// How many players it speaks of, where that is a number.
+    count: Option<usize>,
     /// Lower-cased names.
     names: HashSet<String>,
     /// Lower-cased words that may be names, or decorations of names.
@@ -43,9 +63,31 @@ impl Online {
         }
     }
 
+    /// The form in which it was said.
+    pub fn style(&self) -> ListStyle {
+        self.style
+    }
+
+    /// How many players are online; `None` for a number that no game has.
+    pub fn count(&self) -> Option<usize> {
+        self.count
+    }
+
+    /// Whether it tells of everybody who is not in it that they are not there. Of those whose name may decorate another
+    /// it does not, even then.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// From the entries of a list. Where an entry has several words, any of them may be the name.
-    fn from_entries(entries: impl IntoIterator<Item = Vec<String>>, complete: bool) -> Self {
-        let mut online = Online { complete, ..Online::default() };
+    fn from_entries(
+        style: ListStyle,
+        count: Option<usize>,
+        entries: impl IntoIterator<Item = Vec<String>>,
+        complete: bool,
+    ) -> Self {
+        let (names, perhaps) = (HashSet::new(), HashSet::new());
+        let mut online = Online { style, count, names, perhaps, complete };
         for mut words in entries {
             online.perhaps.extend(words.clone());
             if words.len() == 1 {
@@ -90,24 +132,31 @@ pub fn read_list(reply: &str, rules: &ReplyRules) -> Option<Online> {
     if let Some(pattern) = &rules.list {
         let captures = pattern.captures(&plain)?;
         let names = words(captures.get(1).map_or("", |group| group.as_str()));
-        return Some(Online::from_entries(names.iter().map(|name| entry(name)), true));
+        let entries = names.iter().map(|name| entry(name));
+        return Some(Online::from_entries(ListStyle::OwnPattern, Some(names.len()), entries, true));
     }
     if texts::NOBODY.is_match(&plain) {
-        return Some(Online { complete: true, ..Online::default() });
+        return Some(Online::from_entries(ListStyle::NoPlayersOnline, Some(0), [], true));
     }
+    let count = |captures: &Captures<'_>| captures["count"].parse().ok();
     if let Some(captures) = texts::ESSENTIALS.captures(&plain) {
         // It shows nicknames, and hides who is vanished: absence proves nothing, even at 0.
         let groups = captures.name("names").map_or("", |names| names.as_str()).lines();
         let entries = groups.map(without_group).flat_map(|names| names.split(','));
-        return Some(Online::from_entries(entries.map(entry), false));
+        let style = ListStyle::Essentials;
+        return Some(Online::from_entries(style, count(&captures), entries.map(entry), false));
     }
-    let captures = texts::VANILLA.captures(&plain).or_else(|| texts::PLAYERS.captures(&plain))?;
+    let (style, captures) = match texts::VANILLA.captures(&plain) {
+        Some(captures) => (ListStyle::Vanilla, captures),
+        None => (ListStyle::PlayersCounted, texts::PLAYERS.captures(&plain)?),
+    };
     let names = captures.name("names").map_or("", |names| names.as_str());
     let entries = names.split([',', '\n']).map(entry);
     // One that is nothing but decoration may be somebody all the same, and then the names are fewer than the count.
     let entries: Vec<Vec<String>> = entries.filter(|words| !words.is_empty()).collect();
-    let complete = captures["count"].parse() == Ok(entries.len());
-    Some(Online::from_entries(entries, complete))
+    let count = count(&captures);
+    let complete = count == Some(entries.len());
+    Some(Online::from_entries(style, count, entries, complete))
 }
 
 /// Reads an answer to `execute if entity NAME`.
@@ -202,6 +251,25 @@ mod tests {
         assert_eq!(ask("There are 3 of a max of 20 players online: Steve", "Alex"), Some(Presence::Unknown));
         assert_eq!(ask("There are 2/20 players online: [Alex], Steve", "Alex"), Some(Presence::Unknown));
         assert_eq!(ask("Players (1)::", "Steve"), Some(Presence::Unknown));
+    }
+
+    #[test]
+    fn the_form_of_a_list_and_how_many_it_speaks_of() {
+        let own = ReplyRules { list: Some(Regex::new(r"^Now: (.*)").unwrap()), ..ReplyRules::default() };
+        for (reply, rules, style, count) in [
+            ("There are 2 of a max of 20 players online: A, B", None, ListStyle::Vanilla, Some(2)),
+            ("There are 1/20 players online:\nA", None, ListStyle::Vanilla, Some(1)),
+            ("There are no players online.", None, ListStyle::NoPlayersOnline, Some(0)),
+            ("Players (3): A, B", None, ListStyle::PlayersCounted, Some(3)),
+            ("There are 1/2 out of maximum 20 players online.", None, ListStyle::Essentials, Some(1)),
+            ("Now: A;B", Some(&own), ListStyle::OwnPattern, Some(2)),
+            ("Players (99999999999999999999): A", None, ListStyle::PlayersCounted, None),
+        ] {
+            let online = read_list(reply, rules.unwrap_or(&ReplyRules::default())).unwrap();
+            assert_eq!((online.style(), online.count()), (style, count), "{reply}");
+            let complete = !matches!(style, ListStyle::PlayersCounted | ListStyle::Essentials);
+            assert_eq!(online.is_complete(), complete, "{reply}");
+        }
     }
 
     #[test]
