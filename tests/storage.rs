@@ -92,10 +92,20 @@ fn but_for_a_flag(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     contents
 }
 
-/// The lines of a backup, by what they are of.
+/// How often each player has voted, by the counters of a backup.
+fn counters(backup: &Path) -> BTreeMap<String, u64> {
+    let text = fs::read_to_string(backup).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let counters = records.filter(|record| record.get("counter").is_some());
+    counters
+        .map(|record| (record["key"].to_string(), record["counter"]["votes"]["total"].as_u64().unwrap()))
+        .collect()
+}
+
+/// The votes of a backup, by their ids.
 fn records(backup: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(backup).unwrap();
-    let lines = text.lines().filter(|line| line.starts_with("{\"v\""));
+    let lines = text.lines().filter(|line| line.contains("\"grant\":"));
     let id = |line: &str| {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         record["grant"]["event"]["event_id"].as_str().unwrap().to_owned()
@@ -380,6 +390,10 @@ async fn a_backup_is_whole_and_of_one_moment_while_deliveries_go_on() {
         let records = records(&path);
         assert!(told.contains(&format!("backed up {} votes", records.len())), "{told}");
         assert!(records.len() >= known, "a vote that was answered is missing");
+        let planned = records.values().filter(|record| record.contains("\"planned\"")).count();
+        let counted = counters(&path);
+        assert_eq!(counted.len(), if planned == 0 { 0 } else { 2 });
+        assert!(counted.values().all(|votes| *votes == planned as u64), "{counted:?} of {planned} votes");
         for delivery in deliveries {
             // Recorded, if not granted: the machine may be busy.
             assert!(matches!(delivery.await.unwrap().status, Some(204 | 504)));
@@ -397,6 +411,7 @@ async fn a_backup_is_whole_and_of_one_moment_while_deliveries_go_on() {
         said(&rig.votive(&[&["backup", again.to_str().unwrap()], &directory[..]].concat()).await);
         let records_now = records(&again);
         assert!(records_then.keys().eq(records_now.keys()));
+        assert_eq!(counters(&path), counters(&again));
         for (id, record) in records_then {
             assert!(
                 record == records_now[&id] || record.contains("\"planned\"") && !record.contains("\"done\"")
