@@ -9,7 +9,7 @@ use std::process::Command;
 
 use clap::ValueEnum;
 use rig::doubt::{Doubt, doubts_in};
-use rig::{Daemon, Rig, VOTIVE};
+use rig::{Daemon, Rig, VOTIVE, counters};
 use votive::failpoint::{CRASH_AT, Point};
 
 const VOTES: usize = 3;
@@ -156,6 +156,10 @@ async fn dies_and_loses_nothing(point: Point, time: usize) -> BTreeSet<bool> {
 
     let (status, log) = rig.stop().await;
     assert!(status.success(), "{log}");
+    let backup = rig.votive(&["backup", "-"]).await;
+    let counted = counters(&String::from_utf8(backup.stdout).unwrap());
+    assert_eq!(counted.len(), 2 * VOTES, "{counted:?}");
+    assert!(counted.values().all(|votes| *votes == 1), "{counted:?}");
     let commands: Vec<String> = rig.game.console().into_iter().map(|executed| executed.command).collect();
     for number in 0..VOTES {
         assert!(rig.platform.record().acknowledged(&format!("e-{number}")) > 0, "{log}");

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use rig::{DAILY, Daemon, PATIENCE, Rig, VOTIVE};
+use rig::{DAILY, Daemon, PATIENCE, Rig, VOTIVE, counters};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -90,16 +90,6 @@ fn but_for_a_flag(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         content.remove(28);
     }
     contents
-}
-
-/// How often each player has voted, by the counters of a backup.
-fn counters(backup: &Path) -> BTreeMap<String, u64> {
-    let text = fs::read_to_string(backup).unwrap();
-    let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let counters = records.filter(|record| record.get("counter").is_some());
-    counters
-        .map(|record| (record["key"].to_string(), record["counter"]["votes"]["total"].as_u64().unwrap()))
-        .collect()
 }
 
 /// The votes of a backup, by their ids.
@@ -391,7 +381,7 @@ async fn a_backup_is_whole_and_of_one_moment_while_deliveries_go_on() {
         assert!(told.contains(&format!("backed up {} votes", records.len())), "{told}");
         assert!(records.len() >= known, "a vote that was answered is missing");
         let planned = records.values().filter(|record| record.contains("\"planned\"")).count();
-        let counted = counters(&path);
+        let counted = counters(&fs::read_to_string(&path).unwrap());
         assert_eq!(counted.len(), if planned == 0 { 0 } else { 2 });
         assert!(counted.values().all(|votes| *votes == planned as u64), "{counted:?} of {planned} votes");
         for delivery in deliveries {
@@ -411,7 +401,8 @@ async fn a_backup_is_whole_and_of_one_moment_while_deliveries_go_on() {
         said(&rig.votive(&[&["backup", again.to_str().unwrap()], &directory[..]].concat()).await);
         let records_now = records(&again);
         assert!(records_then.keys().eq(records_now.keys()));
-        assert_eq!(counters(&path), counters(&again));
+        let counted = |path: &Path| counters(&fs::read_to_string(path).unwrap());
+        assert_eq!(counted(&path), counted(&again));
         for (id, record) in records_then {
             assert!(
                 record == records_now[&id] || record.contains("\"planned\"") && !record.contains("\"done\"")

@@ -3,6 +3,7 @@
 
 pub mod doubt;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -29,6 +30,15 @@ pub const DAILY: &str = "
         require_online: false
         optional: true
 ";
+
+/// How often each player has voted, for each server and over all, by the text of a backup.
+pub fn counters(backup: &str) -> BTreeMap<String, u64> {
+    let records = backup.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let counters = records.filter(|record| record.get("counter").is_some());
+    counters
+        .map(|record| (record["key"].to_string(), record["counter"]["votes"]["total"].as_u64().unwrap()))
+        .collect()
+}
 
 /// A platform, a game server called `survival` with the id 1, and a place for a daemon.
 pub struct Rig {
