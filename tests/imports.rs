@@ -25,7 +25,7 @@ const ALLOWED: [&str; 13] = [
 ];
 
 /// Types of the language that are named like a crate.
-const PRIMITIVES: [&str; 7] = ["char", "f64", "str", "u8", "u32", "u64", "u128"];
+const PRIMITIVES: [&str; 6] = ["char", "str", "u8", "u32", "u64", "u128"];
 
 /// The parts of `std` that reach outside of the process, or wait.
 const IMPURE_STD: [&str; 8] = ["fs", "net", "env", "process", "thread", "io", "os", "mpsc"];

@@ -60,34 +60,4 @@ mod tests {
         assert_eq!([0, 1 << 63, (3 << 62) - 1, 3 << 62, u64::MAX].map(picked), [0, 0, 0, 2, 2]);
         assert_eq!(Draw(5).pick([].into_iter()), None);
     }
-
-    /// Of a hundred thousand votes, one in twenty, within four standard deviations; and two rewards of one vote have
-    /// nothing to do with each other.
-    #[test]
-    fn draws_are_as_likely_as_they_say_and_independent() {
-        let (votes, chance) = (100_000, 0.05);
-        let hits = |reward: &str, number: u32| {
-            Draw::of(&EventKey::new("server.vote", &format!("vote-{number}")), reward, "chance")
-                .below(1_000_000)
-                < 50_000
-        };
-        let count = |hit: &dyn Fn(u32) -> bool| {
-            f64::from(u32::try_from((0..votes).filter(|n| hit(*n)).count()).unwrap())
-        };
-        let expect = |seen: f64, chance: f64| {
-            let sigma = (f64::from(votes) * chance * (1.0 - chance)).sqrt();
-            let off = (seen - f64::from(votes) * chance) / sigma;
-            assert!(off.abs() < 4.0, "{seen} of {votes} at {chance}: {off} standard deviations");
-        };
-        expect(count(&|n| hits("lucky", n)), chance);
-        expect(count(&|n| hits("other", n)), chance);
-        expect(count(&|n| hits("lucky", n) && hits("other", n)), chance * chance);
-        let drawn = |n| {
-            Draw::of(&EventKey::new("server.vote", &format!("vote-{n}")), "box", "one_of")
-                .pick([3, 1].into_iter())
-        };
-        expect(count(&|n| drawn(n) == Some(0)), 0.75);
-        // What is drawn says nothing about whether the reward came.
-        expect(count(&|n| hits("box", n) && drawn(n) == Some(0)), chance * 0.75);
-    }
 }
