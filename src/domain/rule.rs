@@ -225,7 +225,7 @@ impl Rule {
             ),
             Rule::MaxAge(most) => {
                 let most = SignedDuration::try_from(*most).unwrap_or(SignedDuration::MAX);
-                let [age_in_words, most_in_words] = [age, most].map(in_words);
+                let [age_in_words, most_in_words] = [age.max(SignedDuration::ZERO), most].map(in_words);
                 either(
                     age <= most,
                     format!("it was {age_in_words} old when it arrived, and may be {most_in_words}"),
