@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use super::{Options, Outcome};
-use crate::config::{self, Config, Loaded, Sources};
+use crate::config::{self, Loaded, Sources};
+use crate::text::counted;
 
 /// Prints the file that was read, every problem, and a summary.
 pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
@@ -24,7 +25,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
     let counts = format!("{}, {}", counted(errors.len(), "error"), counted(warnings.len(), "warning"));
     match &config {
         Ok(config) => {
-            writeln!(out, "{counts}: Votive can start, with {}", summary(config))?;
+            writeln!(out, "{counts}: Votive can start, with {}", config.summary())?;
             Ok(Outcome::Success)
         }
         Err(_) => {
@@ -32,17 +33,4 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
             Ok(Outcome::BadConfiguration)
         }
     }
-}
-
-/// What the configuration amounts to, for somebody who wants to know that it was understood.
-fn summary(config: &Config) -> String {
-    let mut rewards: Vec<&str> =
-        config.servers.iter().flat_map(|server| &server.rewards).map(|reward| reward.name.as_str()).collect();
-    rewards.sort_unstable();
-    rewards.dedup();
-    format!("{} and {}", counted(config.servers.len(), "game server"), counted(rewards.len(), "reward"))
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Acknowledge, Config};
+use crate::config::{Acknowledge, Config, Live};
 use crate::dispatch::Dispatch;
 use crate::dispatch::board::{Board, Follower};
 use crate::domain::award::AwardFact;
@@ -41,7 +41,7 @@ const RETRIES: usize = 16;
 /// Takes in events.
 #[derive(Debug)]
 pub struct Intake {
-    config: Arc<Config>,
+    config: Live,
     ledger: Ledger,
     surroundings: Surroundings,
     board: Board,
@@ -54,20 +54,20 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Starts the workers, and goes on with everything that was open when Votive stopped. What was on the wire then
+    /// Goes on with everything that was open when Votive stopped. What was on the wire then
     /// is in doubt. Everything ends after `shutdown`, once what is on the wire is recorded.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
     pub async fn start(
-        config: Arc<Config>,
+        config: Live,
         ledger: Ledger,
         surroundings: Surroundings,
         shutdown: CancellationToken,
         tasks: Tasks,
     ) -> Result<Arc<Self>, LedgerError> {
         let board = Board::default();
-        let dispatch = Dispatch::start(&config, &ledger, &board, &surroundings, &shutdown, &tasks);
+        let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks);
         let intake = Arc::new(Intake {
             config,
             ledger,
@@ -100,16 +100,42 @@ impl Intake {
         }
         // The workers hear of all of them before they begin, and so begin with the first.
         planned.sort_by_key(|(order, _)| *order);
+        let config = self.config.now();
         for (_, grant) in &planned {
-            log::doubts(grant, &self.config);
-            if grant.is_open() {
-                self.go_on(grant);
-            } else if let Some(plan) = grant.plan() {
+            log::doubts(grant, &config);
+        }
+        self.announce(planned.iter().map(|(_, grant)| grant));
+        Ok(())
+    }
+
+    /// Works with another configuration from now on. What is planned stays as it is; each grant that is open, or has
+    /// receipts in its game, is announced to the worker of the address that its game server has now. Gives how many
+    /// open grants have no game server in the configuration, each of which was named in a warning.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub fn reload(&self, config: Config) -> Result<usize, LedgerError> {
+        self.config.replace(config);
+        let mut planned: Vec<Grant> =
+            self.ledger.attended_grants()?.into_iter().map(|record| record.grant).collect();
+        // What is still fetched is planned with the configuration of that moment.
+        planned.retain(|grant| grant.plan().is_some());
+        planned.sort_by_key(|grant| grant.plan().map(|plan| plan.order));
+        Ok(self.announce(&planned))
+    }
+
+    /// Tells the workers of grants, in this order. Gives how many wait for a game server that is not configured.
+    fn announce<'g>(&self, grants: impl IntoIterator<Item = &'g Grant>) -> usize {
+        let mut gone = 0;
+        for grant in grants {
+            if let Some(plan) = grant.plan().filter(|_| !grant.is_open()) {
                 // Its worker has to know of its receipts, if it still has one.
                 self.dispatch.look_at(&grant.event, &plan.vote.server);
+            } else if let Some(Standing::ServerGone(_)) = self.go_on(grant) {
+                gone += 1;
             }
         }
-        Ok(())
+        gone
     }
 
     /// A grant as it is after a stop: nobody knows what became of the steps that were on their way.
@@ -141,7 +167,7 @@ impl Intake {
         } else {
             follower.nudge();
         }
-        if self.config.webhook.acknowledge == Acknowledge::Recorded {
+        if self.config.now().webhook.acknowledge == Acknowledge::Recorded {
             return self.record(event).await.map_or(Standing::Unrecorded, |_| Standing::Recorded);
         }
         match self.outcome(&mut follower, deadline).await {
@@ -187,35 +213,26 @@ impl Intake {
             Err(error) => Err(error),
         };
         match advanced {
-            Ok(Some(grant)) => self.go_on(&grant),
+            Ok(Some(grant)) => drop(self.go_on(&grant)),
             Ok(None) | Err(_) => self.board.publish(&event, Standing::Unrecorded),
         }
     }
 
     /// A delivery of an event that is past its fetch: what is refused is tried again.
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
-        let fact = Fact::Redelivered { target: self.target(&grant), order: self.next_order() };
+        let config = self.config.now();
+        let fact = Fact::Redelivered { target: target(&config, &grant), order: self.next_order() };
         // A redelivery fits every grant.
         match self.apply(&grant.event, fact).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
                 self.fetch(&again.event, follower, false).await
             }
             Ok(again) => {
-                log::refused_awards(&again, &self.config);
+                log::refused_awards(&again, &config);
                 Ok(Some(again))
             }
             Err(_) => Ok(Some(grant)),
         }
-    }
-
-    /// The game server of a grant whose vote is known, as it is configured today.
-    fn target(&self, grant: &Grant) -> Option<Target<'_>> {
-        let server = match &grant.stage {
-            Stage::Planned(plan) => Some(&plan.vote.server),
-            Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
-            Stage::Received { .. } => None,
-        };
-        server.and_then(|server| self.config.server(server)).map(|server| self.config.target(server))
     }
 
     /// Asks the API until it tells the vote, or that there is none; `None` if the shutdown came first. An event that
@@ -235,8 +252,9 @@ impl Intake {
             };
             let seconds =
                 asked.replace(Instant::now()).map_or(0, |asked| asked.elapsed().as_secs_f64().round() as u64);
+            let config = self.config.now();
             let fact = match &answer {
-                Ok(vote) => self.fetched(vote.clone()),
+                Ok(vote) => self.fetched(vote.clone(), &config),
                 Err(FetchError::NotFound) => Fact::NotFound { seconds },
                 Err(FetchError::Temporary { .. }) => Fact::FetchFailed { seconds },
                 Err(FetchError::Mismatch(why)) => Fact::Mismatch {
@@ -249,7 +267,7 @@ impl Intake {
             };
             let Stage::Received { attempts, .. } = grant.stage else {
                 crash_at(Point::PlanRecorded);
-                log::planned(&grant, &self.config);
+                log::planned(&grant, &config);
                 return Ok(Some(grant));
             };
             let asked_for = asked_for(&answer);
@@ -297,9 +315,9 @@ impl Intake {
     }
 
     /// The fact that a vote is known, with the rewards of its server as they are today.
-    fn fetched(&self, vote: Vote) -> Fact<'_> {
+    fn fetched<'c>(&self, vote: Vote, config: &'c Config) -> Fact<'c> {
         crash_at(Point::VoteFetched);
-        let target = self.config.server(&vote.server).map(|server| self.config.target(server));
+        let target = config.server(&vote.server).map(|server| config.target(server));
         Fact::Fetched { vote, target, order: self.next_order(), restored_at: self.ledger.restored_at() }
     }
 
@@ -322,14 +340,14 @@ impl Intake {
         self.ledger.update(event, decide).await
     }
 
-    /// Hands a grant to its worker, and publishes how it stands where there is nothing to do for one.
-    fn go_on(&self, grant: &Grant) {
+    /// Hands a grant to its worker, or publishes how it stands, and gives that, where there is nothing to do for one.
+    fn go_on(&self, grant: &Grant) -> Option<Standing> {
         let standing = match grant.plan() {
             // There are no workers any more, or soon none.
             Some(_) if grant.is_open() && self.shutdown.is_cancelled() => Standing::Unrecorded,
             Some(plan) if grant.is_open() => {
                 if self.dispatch.look_at(&grant.event, &plan.vote.server) {
-                    return;
+                    return None;
                 }
                 log::server_gone(&grant.event, plan);
                 Standing::ServerGone(plan.vote.server.clone())
@@ -339,8 +357,19 @@ impl Intake {
                 standing::of(grant, "", |_, _| Wait::Turn)
             }
         };
-        self.board.publish(&grant.event, standing);
+        self.board.publish(&grant.event, standing.clone());
+        Some(standing)
     }
+}
+
+/// The game server of a grant whose vote is known, as it is configured today.
+fn target<'c>(config: &'c Config, grant: &Grant) -> Option<Target<'c>> {
+    let server = match &grant.stage {
+        Stage::Planned(plan) => Some(&plan.vote.server),
+        Stage::Refused { vote, .. } => vote.as_ref().map(|vote| &vote.server),
+        Stage::Received { .. } => None,
+    };
+    server.and_then(|server| config.server(server)).map(|server| config.target(server))
 }
 
 /// How long the API asks not to be asked again.
