@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Notify;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, Live, Sources};
 use crate::failpoint::{Point, crash_at};
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
+use crate::reload::Reloader;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 
@@ -76,17 +78,17 @@ pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
 
 /// Runs the daemon on a listener that is bound, with its control socket at the path `socket`, until `shutdown`. It
 /// cancels `shutdown` itself when the ledger fails. Everything that was acknowledged is in the ledger when this
-/// returns.
+/// returns. The configuration was loaded from `sources`, and is again when the control socket or `hangup` asks for it.
 ///
 /// # Errors
 /// [`DaemonError`] where it cannot start or cannot go on.
 pub async fn run(
-    config: Config,
+    (config, sources): (Config, Sources),
     listener: TcpListener,
     socket: PathBuf,
     shutdown: CancellationToken,
+    hangup: Arc<Notify>,
 ) -> Result<(), DaemonError> {
-    let config = Arc::new(config);
     let opened = Ledger::open(&config.state_dir)?;
     if opened.created {
         tracing::info!("created a new ledger in {}", config.state_dir.display());
@@ -98,21 +100,25 @@ pub async fn run(
     let surroundings = Surroundings::real(&config.gamemonitoring.api_url).map_err(DaemonError::Tls)?;
 
     let tasks = Tasks::default();
-    let intake =
-        Intake::start(Arc::clone(&config), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
-            .await
-            .map_err(ledger_failed)?;
+    let config = Live::new(config);
+    let intake = Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
+        .await
+        .map_err(ledger_failed)?;
     if let Ok(address) = listener.local_addr() {
-        tracing::info!("listening on http://{address}{}", config.webhook.path);
+        tracing::info!("listening on http://{address}{}", config.now().webhook.path);
     }
-    let (webhook_config, webhook_intake) = (Arc::clone(&config), Arc::clone(&intake));
+    let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
+    let heeding = Arc::clone(&reloader).heed(hangup);
+    let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
     tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
-        webhook::handle(request, Arc::clone(&webhook_config), Arc::clone(&webhook_intake))
+        webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake))
     }));
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
-        admin::handle(request, Arc::clone(&config), Arc::clone(&intake))
+        admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader))
     }));
     notify(&[NotifyState::Ready]);
+    // Only now: the service manager takes "reloading" from nobody who was not ready.
+    tasks.spawn(heeding);
     let watchdog = tokio::spawn(feed_watchdog(ledger.clone()));
 
     tokio::select! {
@@ -170,7 +176,7 @@ async fn feed_watchdog(ledger: Ledger) {
 }
 
 /// Without a service manager there is nobody to tell, and with a broken one nothing to be done.
-fn notify(state: &[NotifyState<'_>]) {
+pub(crate) fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!("the service manager cannot be told: {error}");
     }

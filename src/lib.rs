@@ -11,13 +11,14 @@
 //! - [`dispatch`]: one worker per game server does what `domain` decides
 //! - [`rcon`]: the connection to a game server
 //! - [`daemon`]: the wiring, start and stop
+//! - [`reload`]: another `rewards.yaml` for a daemon that runs
 //! - [`cli`]: one file per subcommand
 //! - [`sim`]: a simulated platform and game server, for the demo and the tests
 //! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
 //! - [`tasks`]: what runs in the background
 //! - `log`: what the log says about votes and rewards
 //! - [`failpoint`]: where a test has the process die
-//! - [`text`]: text from outside in log lines
+//! - [`text`]: text for people
 
 pub mod cli;
 pub mod config;
@@ -31,6 +32,7 @@ pub mod ledger;
 mod log;
 pub mod platform;
 pub mod rcon;
+pub mod reload;
 pub mod sim;
 pub mod surroundings;
 pub mod tasks;

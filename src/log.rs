@@ -44,7 +44,7 @@ pub(crate) fn vote_refused(grant: &Grant) {
 pub(crate) fn server_gone(event: &EventKey, plan: &Plan) {
     tracing::warn!(
         %event, player = %plan.player,
-        "waits: no server in rewards.yaml has the {} any more; add it again and restart Votive", plan.vote.server
+        "waits: no server in rewards.yaml has the {} any more; add it again and reload Votive", plan.vote.server
     );
 }
 

@@ -1,4 +1,4 @@
-//! Text from outside, made fit for a log line.
+//! Text for people: from outside, made fit for a log line; and numbers of things.
 
 use std::fmt::{self, Write};
 
@@ -19,6 +19,11 @@ impl fmt::Display for Outside<'_> {
         }
         f.write_str(if chars.next().is_some() { "…\"" } else { "\"" })
     }
+}
+
+/// A number of things: `1 error`, `2 errors`.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

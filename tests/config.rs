@@ -117,6 +117,7 @@ fn sources(path: &Path, env: &[(&str, &str)]) -> Sources {
         path: path.to_owned(),
         state_dir: None,
         env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        again: false,
     }
 }
 
@@ -472,7 +473,7 @@ fn without_any_file() {
 fn load_text(directory: &Path, text: &[u8], env: BTreeMap<String, String>) -> Result<(), TestCaseError> {
     let path = directory.join("rewards.yaml");
     fs::write(&path, text).unwrap();
-    let loaded = config::load(&Sources { path, state_dir: None, env });
+    let loaded = config::load(&Sources { path, state_dir: None, env, again: false });
     let errors = loaded.config.err();
     prop_assert!(errors.as_ref().is_none_or(|errors| !errors.is_empty()));
     for problem in errors.iter().flatten() {

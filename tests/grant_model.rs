@@ -83,8 +83,8 @@ impl Model {
         let may_be_plain = !self.plain && shape.leaves_receipt() && rule == ReceiptRule::Auto;
         let needs_player = self.needs_player[self.finished];
         Some(match (self.state, fact) {
-            ("planned", AwardFact::Intent { announced }) => {
-                self.announced = *announced;
+            ("planned", AwardFact::Intent { announced_to }) => {
+                self.announced = announced_to.is_some();
                 self.to("sending")
             }
             ("sending", AwardFact::NotGuardable | AwardFact::FailedSilently) if !self.announced => {
@@ -228,7 +228,7 @@ fn planned(rewards: &[Arc<Reward>]) -> Grant {
 
 const PLAIN: Shape =
     Shape { needs_player: true, optional: false, in_doubt: InDoubtRule::Hold, receipt: false, told: false };
-const INTENT: AwardFact = AwardFact::Intent { announced: false };
+const INTENT: AwardFact = AwardFact::Intent { announced_to: None };
 const ANYTIME: Shape = Shape { needs_player: false, ..PLAIN };
 
 fn ran() -> AwardFact {
@@ -246,7 +246,9 @@ fn facts(grant: &Grant, award: usize, facts: &[AwardFact]) -> Grant {
 fn any_fact() -> impl Strategy<Value = AwardFact> {
     prop_oneof![
         // Twice as likely, or few histories would come far.
-        4 => any::<bool>().prop_map(|announced| AwardFact::Intent { announced }),
+        4 => any::<bool>().prop_map(|announced| AwardFact::Intent {
+            announced_to: announced.then(|| "127.0.0.1:25575".to_owned()),
+        }),
         1 => Just(AwardFact::NotGuardable),
         1 => Just(AwardFact::FailedSilently),
         2 => prop::sample::select(vec![Reading::Ran, Reading::NotRun, Reading::Missing, Reading::Unreadable])

@@ -62,6 +62,8 @@ fn the_unit_says_what_the_daemon_relies_on() {
         "LoadCredential=secrets:/etc/votive/secrets",
         "DynamicUser=yes",
         "ExecStart=/usr/local/bin/votive run --config /etc/votive/rewards.yaml",
+        // Whoever reloads learns whether it was refused.
+        "ExecReload=/usr/local/bin/votive reload --config /etc/votive/rewards.yaml",
         "WantedBy=multi-user.target",
     ] {
         assert!(lines.contains(line), "the unit has no line {line}");

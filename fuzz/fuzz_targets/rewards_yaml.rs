@@ -59,7 +59,7 @@ fuzz_target!(|bytes: &[u8]| {
 fn load(bytes: &[u8]) -> Vec<Problem> {
     let path = DIRECTORY.path().join("rewards.yaml");
     fs::write(&path, bytes).expect("no file");
-    let loaded = config::load(&Sources { path, state_dir: None, env: BTreeMap::new() });
+    let loaded = config::load(&Sources { path, state_dir: None, env: BTreeMap::new(), again: false });
     assert!(loaded.warnings.iter().all(|problem| problem.level == Level::Warning));
     let mut told = loaded.warnings;
     match loaded.config {

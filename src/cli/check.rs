@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use super::{Options, Outcome};
 use crate::config::{self, Config, Loaded, Problem, Sources};
+use crate::text::counted;
 use document::Document;
 
 /// How a configuration is checked.
@@ -97,24 +98,14 @@ impl Checked {
         let counts =
             format!("{}, {}", counted(self.errors().len(), "error"), counted(self.warnings.len(), "warning"));
         match &self.config {
-            Ok(config) => writeln!(out, "{counts}: Votive can start, with {}", summary(config)),
+            Ok(config) => writeln!(out, "{counts}: Votive can start, with {}", config.summary()),
             Err(_) => writeln!(out, "{counts}: Votive does not start with this configuration"),
         }
     }
-}
-
-/// What the configuration amounts to, for somebody who wants to know that it was understood.
-fn summary(config: &Config) -> String {
-    let (servers, rewards) = (config.servers.len(), rewards(config));
-    format!("{} and {}", counted(servers, "game server"), counted(rewards, "reward"))
 }
 
 /// How many rewards there are that some server gives.
 fn rewards(config: &Config) -> usize {
     let rewards = config.servers.iter().flat_map(|server| &server.rewards);
     rewards.map(|reward| reward.name.as_str()).collect::<BTreeSet<_>>().len()
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

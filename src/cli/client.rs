@@ -30,8 +30,7 @@ const BROKEN: &str = "the running Votive broke off its answer";
 pub(super) fn ask(options: &Options, path: &str, question: &impl Serialize) -> anyhow::Result<String> {
     let body = serde_json::to_vec(question)?;
     runtime()?.block_on(async {
-        // The operator may not be allowed to read the secrets; then the usual places have to do.
-        let sockets = sockets(&state_dir(options).unwrap_or_else(|_| PathBuf::from(config::STATE_DIR)));
+        let sockets = sockets(&probable_state_dir(options));
         let stream = connect(&sockets).await?.ok_or_else(|| nobody(&sockets))?;
         text(post(stream, path, body).await?).await
     })
@@ -89,13 +88,26 @@ pub(super) fn state_dir(options: &Options) -> anyhow::Result<PathBuf> {
     Ok(config.state_dir)
 }
 
+/// The state directory of a daemon that is only to be asked: whatever else is wrong with the configuration, and also
+/// where the operator is not allowed to read the secrets. Where the file tells nothing, it is the usual one.
+fn probable_state_dir(options: &Options) -> PathBuf {
+    let named = options.state_dir.clone().or_else(|| {
+        let path = config::find(options.config.clone()).ok()?;
+        crate::complain!("reading {}", path.display());
+        config::state_dir(&Sources::from_process(path, None))
+    });
+    named.unwrap_or_else(|| PathBuf::from(config::STATE_DIR))
+}
+
 /// Where a daemon with this state directory may listen: beside its ledger, or where systemd puts it. Whoever names
-/// another state directory does not mean the system's daemon.
+/// another state directory does not mean the system's daemon. A command of a service means its own.
 fn sockets(state_dir: &Path) -> Vec<PathBuf> {
-    let mut directories = vec![state_dir];
+    let own_runtime = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    let mut directories: Vec<&Path> = own_runtime.iter().map(PathBuf::as_path).collect();
     if state_dir == Path::new(config::STATE_DIR) {
-        directories.insert(0, Path::new(SYSTEM_RUNTIME));
+        directories.push(Path::new(SYSTEM_RUNTIME));
     }
+    directories.push(state_dir);
     directories.iter().map(|directory| directory.join(SOCKET)).collect()
 }
 
@@ -135,9 +147,20 @@ async fn post(stream: UnixStream, path: &str, body: Vec<u8>) -> anyhow::Result<I
     let request = Request::post(path).header(HOST, "votive").body(Full::new(Bytes::from(body)))?;
     let (head, body) = sender.send_request(request).await.context(BROKEN)?.into_parts();
     if head.status != StatusCode::OK {
-        bail!("{}", text(body).await?.trim_end());
+        let words = text(body).await?.trim_end().to_owned();
+        bail!(Refused { status: head.status, words });
     }
     Ok(body)
+}
+
+/// The daemon did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub(super) struct Refused {
+    /// How it said so.
+    pub(super) status: StatusCode,
+    /// Its own words.
+    words: String,
 }
 
 async fn text(body: Incoming) -> anyhow::Result<String> {

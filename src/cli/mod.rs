@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod client;
 mod demo;
+mod reload;
 mod resolve;
 mod restore;
 mod retry;
@@ -59,6 +60,11 @@ enum Command {
     Run,
     /// Check rewards.yaml: every error with its place and what to do
     Check(check::Args),
+    /// Have the running daemon read rewards.yaml again, without a restart
+    ///
+    /// The new configuration takes the place of the old one as a whole, or not at all: where it has errors or needs a
+    /// restart, everything stays as it is, and the exit code is 78. What has been planned stays as it was planned.
+    Reload,
     /// See it work: votes, faults and what comes of them, without any Minecraft
     Demo(demo::Args),
     /// Have the running daemon issue what a vote would earn, without the platform
@@ -90,6 +96,7 @@ pub fn run() -> anyhow::Result<Outcome> {
     match command {
         Command::Run => run::run(options),
         Command::Check(args) => check::run(options, &args),
+        Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::Resolve(args) => resolve::run(&options, args),

@@ -2,10 +2,12 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -13,9 +15,13 @@ use super::{Options, Outcome};
 use crate::config::{self, Config, Loaded, Sources};
 use crate::daemon;
 
-/// Reads the configuration with the loader of `votive check`, and runs until SIGTERM or SIGINT.
+/// Reads the configuration with the loader of `votive check`, and runs until SIGTERM or SIGINT. SIGHUP has it read again.
 pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
     log_to_stderr();
+    // One thread is plenty for what waits on networks; the ledger's writer has its own.
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    // First of all: a request for a reload that comes during the start must not end it.
+    let hangup = runtime.block_on(async { hangups() })?;
     let path = match config::find(options.config) {
         Ok(path) => path,
         Err(problem) => {
@@ -24,7 +30,8 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
         }
     };
     tracing::info!("reading {}", path.display());
-    let Loaded { warnings, config } = config::load(&Sources::from_process(path, options.state_dir));
+    let sources = Sources::from_process(path, options.state_dir);
+    let Loaded { warnings, config } = config::load(&sources);
     for warning in &warnings {
         crate::complain!("{warning}");
     }
@@ -37,13 +44,23 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
             return Ok(Outcome::BadConfiguration);
         }
     };
-    // One thread is plenty for what waits on networks; the ledger's writer has its own.
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
-    runtime.block_on(serve(config))?;
+    runtime.block_on(serve(config, sources, hangup))?;
     Ok(Outcome::Success)
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+/// Notifies of every SIGHUP; of several that came before anybody looked, once. Call it within a tokio runtime.
+fn hangups() -> anyhow::Result<Arc<Notify>> {
+    let (told, mut hangup) = (Arc::new(Notify::new()), signal(SignalKind::hangup())?);
+    let tell = Arc::clone(&told);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tell.notify_one();
+        }
+    });
+    Ok(told)
+}
+
+async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = shutdown.clone();
@@ -57,7 +74,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = daemon::listen(&config).await?;
     let runtime_directory = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let socket = daemon::socket_path(&config.state_dir, runtime_directory);
-    daemon::run(config, listener, socket, shutdown).await?;
+    daemon::run((config, sources), listener, socket, shutdown, hangup).await?;
     Ok(())
 }
 

@@ -37,7 +37,7 @@ const BEDROCK_PREFIXES: [(&str, char); 4] = [(".", '.'), ("+", '+'), ("-", '-'),
 /// only if `problems` has no error.
 pub(super) fn build(root: &Node, sources: &Sources, problems: &mut Problems) -> Option<Config> {
     let section = problems.section(Some(root), "")?;
-    let state_dir = state_dir(problems, section.get("state_dir"), sources);
+    let state_dir = state_directory(problems, section.get("state_dir"), sources);
     let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), sources);
     let webhook = webhook(problems, section.get("webhook"));
     let players = players(problems, section.get("players"));
@@ -90,7 +90,13 @@ fn calendar(problems: &mut Problems, node: Option<&Node>) -> Calendar {
     }
 }
 
-fn state_dir(problems: &mut Problems, node: Option<&Node>, sources: &Sources) -> PathBuf {
+/// The state directory alone; `None` where there is no section that could name one.
+pub(super) fn state_dir(root: &Node, sources: &Sources, problems: &mut Problems) -> Option<PathBuf> {
+    let section = problems.section(Some(root), "")?;
+    Some(state_directory(problems, section.get("state_dir"), sources))
+}
+
+fn state_directory(problems: &mut Problems, node: Option<&Node>, sources: &Sources) -> PathBuf {
     let valid = |text: &str| (!text.is_empty() && !text.contains('\0')).then(|| text.to_owned());
     let written = problems.parsed(node, "a directory", STATE_DIR, valid);
     // systemd gives several directories with colons between them where a unit asks for several.

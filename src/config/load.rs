@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::problem::{At, Level, Position, Problem, Problems};
-use super::yaml::{self, Value};
+use super::yaml::{self, Node, Value};
 use super::{Config, build, overrides};
 
 /// Where a configuration is looked for when nobody says where it is, in this order.
@@ -25,6 +25,9 @@ pub struct Sources {
     pub state_dir: Option<PathBuf>,
     /// The environment.
     pub env: BTreeMap<String, String>,
+    /// Whether they are read again for a daemon that runs: then a secret that systemd did not hand out at its start
+    /// arrives only with a restart.
+    pub again: bool,
 }
 
 impl Sources {
@@ -36,7 +39,13 @@ impl Sources {
             path,
             state_dir,
             env: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
+            again: false,
         }
+    }
+
+    /// The directory with the secrets that systemd has handed out, if it has.
+    pub fn credentials(&self) -> Option<&Path> {
+        self.env.get("CREDENTIALS_DIRECTORY").filter(|text| !text.is_empty()).map(Path::new)
     }
 
     /// The directory of the file, to which relative paths in it refer.
@@ -88,7 +97,21 @@ pub fn load(sources: &Sources) -> Loaded {
     }
 }
 
+/// The state directory that the sources name, also where they have errors that have nothing to do with it; `None` where
+/// they cannot be read at all.
+pub fn state_dir(sources: &Sources) -> Option<PathBuf> {
+    let mut problems = Problems::new(sources.path.clone());
+    let root = tree(sources, &mut problems)?;
+    build::state_dir(&root, sources, &mut problems)
+}
+
 fn read(sources: &Sources, problems: &mut Problems) -> Option<Config> {
+    let root = tree(sources, problems)?;
+    build::build(&root, sources, problems)
+}
+
+/// The file with the variables of the environment put into it.
+fn tree(sources: &Sources, problems: &mut Problems) -> Option<Node> {
     let text = match text(&sources.path) {
         Ok(text) => text,
         Err((at, message, remedy)) => {
@@ -103,7 +126,7 @@ fn read(sources: &Sources, problems: &mut Problems) -> Option<Config> {
         return None;
     }
     overrides::apply(&mut root, &sources.env, problems);
-    build::build(&root, sources, problems)
+    Some(root)
 }
 
 /// The text of the file, or what is wrong with it.
@@ -153,7 +176,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("f");
         fs::write(&path, text).unwrap();
-        let loaded = load(&Sources { path, state_dir: None, env: BTreeMap::new() });
+        let loaded = load(&Sources { path, state_dir: None, env: BTreeMap::new(), again: false });
         loaded.config.unwrap_err().into_iter().map(|problem| problem.at).collect()
     }
 

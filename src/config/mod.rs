@@ -8,6 +8,7 @@ mod address;
 mod build;
 mod keys;
 mod lints;
+mod live;
 mod load;
 mod mend;
 mod overrides;
@@ -32,9 +33,11 @@ use crate::domain::calendar::Calendar;
 use crate::domain::reply::ReplyRules;
 use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
+use crate::text::counted;
 
 pub(crate) use build::STATE_DIR;
-pub use load::{Loaded, Sources, find, load};
+pub use live::Live;
+pub use load::{Loaded, Sources, find, load, state_dir};
 pub use problem::{At, Level, Position, Problem};
 
 /// Everything that `rewards.yaml`, the environment and the command line say, checked.
@@ -156,6 +159,19 @@ impl Config {
             ServerRef::Id(id) => candidate.ids.contains(id),
             ServerRef::Name(name) => candidate.name == *name,
         })
+    }
+
+    /// What it amounts to, for somebody who wants to know that it was understood: `2 game servers and 3 rewards`.
+    pub fn summary(&self) -> String {
+        let mut rewards: Vec<&str> = self
+            .servers
+            .iter()
+            .flat_map(|server| &server.rewards)
+            .map(|reward| reward.name.as_str())
+            .collect();
+        rewards.sort_unstable();
+        rewards.dedup();
+        format!("{} and {}", counted(self.servers.len(), "game server"), counted(rewards.len(), "reward"))
     }
 
     /// What planning needs to know of a game server.

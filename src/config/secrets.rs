@@ -132,17 +132,19 @@ fn look_up(name: &str, sources: &Sources) -> Result<(Secret, String, bool), (Str
     }
     let mut places = Vec::new();
     // An absolute path replaces the directory that it is joined to.
-    if path.is_relative()
-        && let Some(directory) = sources.env.get("CREDENTIALS_DIRECTORY").filter(|text| !text.is_empty())
-    {
-        places.extend([name, &format!("secrets_{name}")].map(|name| Path::new(directory).join(name)));
+    let credentials = sources.credentials().filter(|_| path.is_relative());
+    if let Some(directory) = credentials {
+        places.extend([name, &format!("secrets_{name}")].map(|name| directory.join(name)));
     }
     places.push(sources.directory().join("secrets").join(path));
+    let comes_with_a_restart = sources.again && credentials.is_some();
     for (n, path) in places.iter().enumerate() {
         let shown = path.display().to_string();
         let (bytes, mode) = match load::bytes(path, LARGEST) {
             Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            // Behind systemd's back, only root can read the secrets.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && comes_with_a_restart => continue,
             Err(error) => {
                 return told(
                     format!("{shown} cannot be read: {error}"),
@@ -165,6 +167,17 @@ fn look_up(name: &str, sources: &Sources) -> Result<(Secret, String, bool), (Str
     }
     let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
     let create = places.last().map_or("", String::as_str);
+    if comes_with_a_restart {
+        return told(
+            format!(
+                "this secret is not among those that systemd handed out when Votive started; looked for {}",
+                places.join(", ")
+            ),
+            &format!(
+                "restart instead: put it into {create} if it is not there yet, and run: systemctl restart votive"
+            ),
+        );
+    }
     told(
         format!("there is no such secrets file; looked for {}", places.join(", ")),
         &format!(

@@ -95,6 +95,17 @@ impl Link {
         self.down.as_ref().map(|down| down.wait)
     }
 
+    /// The configuration is another one: what kept the server from being used may be corrected, and what could not be
+    /// read may be readable. So there is no waiting before the next attempt.
+    pub(super) fn reconsider(&mut self) {
+        self.retry_at = None;
+        if let Some(live) = &mut self.live {
+            live.unreadable_until = None;
+            // The answer to the other one could not be read.
+            live.list = live.list.filter(|list| *list == PAPERS_LIST);
+        }
+    }
+
     /// Opens the connection if there is none.
     pub(super) async fn open(&mut self, network: &dyn Network, server: &GameServer) -> Result<(), Lost> {
         if self.live.is_some() {
@@ -236,7 +247,7 @@ impl Link {
         if !said {
             tracing::error!(
                 server = %server.name,
-                "cannot tell whether {player} is online: the answers to \"list\" and to \"execute if entity\" do not say. Such rewards wait; set servers.{}.replies.list in rewards.yaml and restart Votive",
+                "cannot tell whether {player} is online: the answers to \"list\" and to \"execute if entity\" do not say. Such rewards wait; set servers.{}.replies.list in rewards.yaml and reload Votive",
                 server.name
             );
         }

@@ -10,12 +10,12 @@ pub mod survey;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::Live;
 use crate::domain::event::EventKey;
 use crate::domain::vote::ServerRef;
 use crate::ledger::Ledger;
@@ -24,51 +24,56 @@ use crate::tasks::Tasks;
 use board::Board;
 use worker::Worker;
 
-/// Reaches the workers.
-#[derive(Debug)]
+/// Reaches the workers; clones reach the same ones.
+#[derive(Clone, Debug)]
 pub struct Dispatch {
-    config: Arc<Config>,
-    /// By the address of the game server: entries with one address share one worker and one connection.
-    inboxes: HashMap<String, mpsc::UnboundedSender<EventKey>>,
+    config: Live,
+    ledger: Ledger,
+    board: Board,
+    surroundings: Surroundings,
+    shutdown: CancellationToken,
+    tasks: Tasks,
+    /// By the address of the game server: entries with one address share one worker and one connection. A worker whose
+    /// address is in no configuration any more stays, in case it comes back, and does nothing.
+    inboxes: Arc<Mutex<HashMap<String, mpsc::UnboundedSender<EventKey>>>>,
 }
 
 impl Dispatch {
-    /// Starts a worker for each address. They end after `shutdown`, once what is on the wire is recorded.
-    pub fn start(
-        config: &Arc<Config>,
+    /// A dispatch without workers: each is started when its address is first needed. They end after `shutdown`, once
+    /// what is on the wire is recorded.
+    pub fn new(
+        config: &Live,
         ledger: &Ledger,
         board: &Board,
         surroundings: &Surroundings,
         shutdown: &CancellationToken,
         tasks: &Tasks,
     ) -> Self {
-        let mut inboxes = HashMap::new();
-        for server in &config.servers {
-            inboxes.entry(server.rcon.clone()).or_insert_with(|| {
-                let (inbox, events) = mpsc::unbounded_channel();
-                let worker = Worker::new(
-                    Arc::clone(config),
-                    ledger.clone(),
-                    board.clone(),
-                    surroundings.clone(),
-                    events,
-                    shutdown.clone(),
-                );
-                tasks.spawn(worker.run());
-                inbox
-            });
+        Dispatch {
+            config: config.clone(),
+            ledger: ledger.clone(),
+            board: board.clone(),
+            surroundings: surroundings.clone(),
+            shutdown: shutdown.clone(),
+            tasks: tasks.clone(),
+            inboxes: Arc::default(),
         }
-        Dispatch { config: Arc::clone(config), inboxes }
     }
 
-    /// Has the game server's worker look at a grant, publish how it stands, and go on with it. Gives `false` for a
-    /// server that is not configured any more: it has no worker, and the grant waits.
+    /// Has the worker of the address that the game server has now look at a grant, publish how it stands, and go on with
+    /// it. Gives `false` for a server that is not configured any more: it has no worker, and the grant waits.
     pub fn look_at(&self, event: &EventKey, server: &ServerRef) -> bool {
-        let inbox = self.config.server(server).and_then(|server| self.inboxes.get(&server.rcon));
-        if let Some(inbox) = inbox {
-            // A worker that has ended is one that is shutting down: the ledger has the grant.
-            drop(inbox.send(event.clone()));
-        }
-        inbox.is_some()
+        let config = self.config.now();
+        let Some(server) = config.server(server) else { return false };
+        // No code that holds the lock can leave the map half changed.
+        let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let inbox = inboxes.entry(server.rcon.clone()).or_insert_with(|| {
+            let (inbox, events) = mpsc::unbounded_channel();
+            self.tasks.spawn(Worker::new(server.rcon.clone(), self, events).run());
+            inbox
+        });
+        // A worker that has ended is one that is shutting down: the ledger has the grant.
+        drop(inbox.send(event.clone()));
+        true
     }
 }

@@ -94,7 +94,7 @@ impl Sent<'_> {
 
     fn rejected(&self, why: &str, reply: &str) -> AwardFact {
         let reason = format!(
-            "{} refused the reward {}: {why}. Try the command by hand, correct it in rewards.yaml, restart Votive and deliver again.",
+            "{} refused the reward {}: {why}. Try the command by hand, correct it in rewards.yaml, reload Votive and deliver again.",
             self.server.name, self.award.reward
         );
         AwardFact::Rejected { reason, reply: reply.to_owned() }
@@ -104,7 +104,7 @@ impl Sent<'_> {
 /// The fact that an award is refused whose commands have to leave receipts, by a game server that keeps none.
 pub(super) fn keeps_no_receipts(server: &GameServer, award: &Award) -> AwardFact {
     let reason = format!(
-        "{0} keeps no receipts, as Minecraft does from 1.15 on, and servers.{0}.receipts is `always`: the reward {1} was not sent. Set it to `auto`, restart Votive and deliver again.",
+        "{0} keeps no receipts, as Minecraft does from 1.15 on, and servers.{0}.receipts is `always`: the reward {1} was not sent. Set it to `auto`, reload Votive and deliver again.",
         server.name, award.reward
     );
     AwardFact::Rejected { reason, reply: String::new() }

@@ -2,32 +2,31 @@
 //! outcome. All that it knows beyond the ledger can be lost at any moment.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::Dispatch;
 use super::board::Board;
 use super::link::{Link, Lost};
 use super::outcome::{self, Sent, Silence};
 use super::pace::Pace;
 use super::queue::{Job, Place, Queue};
 use super::receipts::{Kept, Receipts};
-use crate::config::{Config, GameServer};
+use crate::config::{Config, GameServer, Live};
 use crate::domain::award::{Award, AwardFact, Step};
 use crate::domain::event::EventKey;
-use crate::domain::grant::{Action, Fact, Grant};
+use crate::domain::grant::{Action, Fact, Grant, Illegal};
 use crate::domain::player::PlayerName;
 use crate::domain::presence::{Online, Presence};
 use crate::domain::receipt::{Key, Reading};
 use crate::domain::reply::plain;
 use crate::domain::reward::ReceiptRule;
-use crate::domain::standing::{self, Wait};
+use crate::domain::standing::{self, Standing, Wait};
 use crate::failpoint::{Point, crash_at};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Record};
 use crate::log;
 use crate::rcon::Outcome;
 use crate::surroundings::Surroundings;
@@ -45,7 +44,11 @@ const LIST_LASTS: Duration = Duration::from_secs(1);
 const SLOW_POLL: Duration = Duration::from_secs(60);
 
 pub(super) struct Worker {
-    config: Arc<Config>,
+    /// Of the game server's RCON.
+    address: String,
+    config: Live,
+    /// Reaches the worker of another address, where a reload has given one to a server of ours.
+    dispatch: Dispatch,
     ledger: Ledger,
     board: Board,
     surroundings: Surroundings,
@@ -80,20 +83,19 @@ enum Ready {
 
 impl Worker {
     pub(super) fn new(
-        config: Arc<Config>,
-        ledger: Ledger,
-        board: Board,
-        surroundings: Surroundings,
+        address: String,
+        dispatch: &Dispatch,
         inbox: mpsc::UnboundedReceiver<EventKey>,
-        shutdown: CancellationToken,
     ) -> Self {
         Worker {
-            config,
-            ledger,
-            board,
-            surroundings,
+            address,
+            config: dispatch.config.clone(),
+            dispatch: dispatch.clone(),
+            ledger: dispatch.ledger.clone(),
+            board: dispatch.board.clone(),
+            surroundings: dispatch.surroundings.clone(),
             inbox,
-            shutdown,
+            shutdown: dispatch.shutdown.clone(),
             queue: Queue::default(),
             pace: Pace::default(),
             link: Link::default(),
@@ -117,6 +119,7 @@ impl Worker {
     }
 
     async fn turn(&mut self) -> Result<(), LedgerError> {
+        self.heed_reload();
         while let Ok(event) = self.inbox.try_recv() {
             self.look_at(&event)?;
         }
@@ -143,7 +146,7 @@ impl Worker {
             self.polled = None;
             return None;
         };
-        let every = self.config.players.poll_every;
+        let every = self.config.now().players.poll_every;
         let every = if now - youngest < LONG_WAIT { every } else { every.max(SLOW_POLL) };
         Some(*self.polled.get_or_insert(now) + every)
     }
@@ -160,21 +163,55 @@ impl Worker {
             biased;
             () = moment => Ok(()),
             () = self.shutdown.cancelled() => Ok(()),
+            // The next turn heeds it.
+            () = self.config.changed() => Ok(()),
             Some(event) = self.inbox.recv() => self.look_at(&event),
         }
     }
 
+    /// After a reload. What it means for the server is tried at once. Of receipts, those count that the announcement
+    /// of all grants will tell, which comes with every reload: some may belong to a server that is elsewhere now.
+    fn heed_reload(&mut self) {
+        if !self.config.take_note() {
+            return;
+        }
+        self.receipts = Receipts::default();
+        self.link.reconsider();
+        if !self.config.now().servers.iter().any(|server| server.rcon == self.address) {
+            self.link = Link::default();
+        }
+    }
+
+    /// The game server of a grant in `config`, if it is at our address there.
+    fn ours<'c>(&self, config: &'c Config, grant: &Grant) -> Option<&'c GameServer> {
+        let server = config.server(&grant.plan()?.vote.server)?;
+        Some(server).filter(|server| server.rcon == self.address)
+    }
+
     /// Lines up what a grant has to have done, and publishes how it stands.
     fn look_at(&mut self, event: &EventKey) -> Result<(), LedgerError> {
+        // An event that was announced by a reload comes after the reload.
+        self.heed_reload();
         if self.board.is_followed(event) {
             self.watched.insert(event.clone());
         }
         if let Some(record) = self.ledger.get(event)? {
-            self.note_receipts(&record.grant);
-            self.line_up(&record.grant);
-            self.publish(&record.grant);
+            self.take_on(&record.grant);
         }
         Ok(())
+    }
+
+    /// Lines up what a grant has to have done, and publishes how it stands; or hands it on to the worker of the address
+    /// that its game server has by now.
+    fn take_on(&mut self, grant: &Grant) {
+        let config = self.config.now();
+        if self.ours(&config, grant).is_some() {
+            self.note_receipts(grant);
+            self.line_up(grant);
+        } else if let Some(plan) = grant.plan() {
+            self.dispatch.look_at(&grant.event, &plan.vote.server);
+        }
+        self.publish(grant);
     }
 
     fn line_up(&mut self, grant: &Grant) {
@@ -196,18 +233,21 @@ impl Worker {
 
     /// Brings the job whose turn it is one step further, if nothing is in the way.
     async fn perform(&mut self, job: Job) -> Result<(), LedgerError> {
-        let config = Arc::clone(&self.config);
-        let record = self.ledger.get(&job.place.event)?;
-        let plan = record.as_ref().and_then(|record| record.grant.plan());
-        let Some(server) = plan.and_then(|plan| config.server(&plan.vote.server)) else {
+        let config = self.config.now();
+        let Some(Record { grant, .. }) = self.ledger.get(&job.place.event)? else {
             self.queue.remove(&job);
+            return Ok(());
+        };
+        let Some(server) = self.ours(&config, &grant) else {
+            self.queue.remove(&job);
+            self.take_on(&grant);
             return Ok(());
         };
         let paced = self.pace.next_at(Instant::now(), server.pace);
         if paced > Instant::now() {
             return self.wait_until(Some(paced)).await;
         }
-        let Some(award) = plan.and_then(|plan| plan.awards.get(job.place.award)) else {
+        let Some(award) = grant.plan().and_then(|plan| plan.awards.get(job.place.award)) else {
             self.queue.remove(&job);
             return Ok(());
         };
@@ -221,12 +261,14 @@ impl Worker {
         match ready {
             // The player is away, or the server is down.
             Ok(Ready::Not) | Err(Lost) => self.publish_watched(),
-            Ok(Ready::Known(fact)) => {
-                let grant = self.record(&job.place.event, job.place.award, fact, false).await?;
-                self.conclude(&job, server, &grant);
-                Ok(())
-            }
-            Ok(Ready::Send { announced }) => self.issue(&job, server, announced).await,
+            Ok(Ready::Known(fact)) => match self.record(&job.place, award, fact, false).await? {
+                Some(grant) => {
+                    self.conclude(&job, server, &grant);
+                    Ok(())
+                }
+                None => self.overtaken(&job),
+            },
+            Ok(Ready::Send { announced }) => self.issue(&job, server, award, announced).await,
         }
     }
 
@@ -242,7 +284,11 @@ impl Worker {
         let Some(step) = award.next_step() else { return Ok(Ready::Send { announced: false }) };
         let key = Key::of(&job.place.event, &award.reward, step.serial);
         if award.awaits_receipt() {
-            return Ok(Ready::Known(AwardFact::Read(self.link.read_receipt(server, &key).await?)));
+            // Whatever another game has under the key was not left by the command that was sent.
+            let elsewhere = award.announced_to.as_ref().is_some_and(|to| *to != self.address);
+            let reading =
+                if elsewhere { Reading::Missing } else { self.link.read_receipt(server, &key).await? };
+            return Ok(Ready::Known(AwardFact::Read(reading)));
         }
         let announced = self.announces(step) && self.link.announce(server, &key).await?;
         if step.receipts == ReceiptRule::Always && !announced {
@@ -276,9 +322,14 @@ impl Worker {
     /// Tells the operator which rewards the world has forgotten. They are not given again: nobody asked for that.
     async fn tell_forgotten(&mut self) -> Result<(), LedgerError> {
         for Kept { event, award, serial, .. } in std::mem::take(&mut self.forgotten) {
-            let grant = self.record(&event, award, AwardFact::Lost { serial }, false).await?;
-            log::forgotten(&grant, award, serial, &self.config);
-            self.note_receipts(&grant);
+            let now = self.surroundings.clock.now();
+            let lost = || Fact::Award(award, AwardFact::Lost { serial });
+            let decide =
+                |grant: Option<&Grant>| grant.ok_or(None::<Illegal>)?.apply(lost(), now).map_err(Some);
+            if let Ok(grant) = self.ledger.update(&event, decide).await? {
+                log::forgotten(&grant, award, serial, &self.config.now());
+                self.note_receipts(&grant);
+            }
         }
         Ok(())
     }
@@ -289,9 +340,9 @@ impl Worker {
         let Some(expired) = self.receipts.expired(now).map(<[Kept]>::to_vec) else { return Ok(false) };
         let event = &expired[0].event;
         let record = self.ledger.get(event)?;
-        let config = Arc::clone(&self.config);
-        let plan = record.as_ref().and_then(|record| record.grant.plan());
-        let Some(server) = plan.and_then(|plan| config.server(&plan.vote.server)) else { return Ok(false) };
+        let config = self.config.now();
+        let server = record.as_ref().and_then(|record| self.ours(&config, &record.grant));
+        let Some(server) = server else { return Ok(false) };
         for kept in &expired {
             sleep_until(self.pace.next_at(Instant::now(), server.pace)).await;
             self.pace.sent(Instant::now());
@@ -300,21 +351,19 @@ impl Worker {
             }
         }
         let now = self.surroundings.clock.now();
-        let decide = |grant: Option<&Grant>| match grant {
-            Some(grant) => grant.apply(Fact::ReceiptsRemoved, now),
-            None => Grant::received(event.clone(), now).apply(Fact::ReceiptsRemoved, now),
-        };
+        let decide =
+            |grant: Option<&Grant>| grant.ok_or(None)?.apply(Fact::ReceiptsRemoved, now).map_err(Some);
         match self.ledger.update(event, decide).await? {
             Ok(grant) => self.note_receipts(&grant),
             // It is open again: a retry. Then it is noted when it is looked at.
-            Err(illegal) => tracing::debug!(%event, "{illegal}"),
+            Err(illegal) => tracing::debug!(%event, "not recorded: {illegal:?}"),
         }
         Ok(true)
     }
 
     fn note_receipts(&mut self, grant: &Grant) {
-        let server = grant.plan().and_then(|plan| self.config.server(&plan.vote.server));
-        if let Some(server) = server {
+        let config = self.config.now();
+        if let Some(server) = self.ours(&config, grant) {
             self.receipts.note(grant, server.receipts_keep);
         }
     }
@@ -359,11 +408,22 @@ impl Worker {
 
     /// Records the intent of an award's next step, sends it and records the outcome; and goes on with the steps
     /// after it while they are ready, each intent in one commit with the outcome before it.
-    async fn issue(&mut self, job: &Job, server: &GameServer, announced: bool) -> Result<(), LedgerError> {
+    async fn issue(
+        &mut self,
+        job: &Job,
+        server: &GameServer,
+        award: &Award,
+        announced: bool,
+    ) -> Result<(), LedgerError> {
         let (event, index, player) = (&job.place.event, job.place.award, &job.player);
         let mut offline = false;
         crash_at(Point::StepReady);
-        let mut grant = self.record(event, index, AwardFact::Intent { announced }, false).await?;
+        let intent = AwardFact::Intent { announced_to: announced.then(|| self.address.clone()) };
+        // Whoever recorded the intent sends the step, and nobody else: the server may have another address since a
+        // moment ago, and its worker the same job.
+        let Some(mut grant) = self.record(&job.place, award, intent, false).await? else {
+            return self.overtaken(job);
+        };
         while let Some(award) = sending(&grant, index) {
             // An award that is being sent has a step to send.
             let Some(step) = award.next_step() else { break };
@@ -376,9 +436,13 @@ impl Worker {
             log::step_ended(&sent, &fact);
             let more = self.link.is_fresh()
                 && self.pace.next_at(Instant::now(), server.pace) <= Instant::now()
+                && self.ours(&self.config.now(), &grant).is_some()
                 && !self.shutdown.is_cancelled();
             offline = fact == AwardFact::Offline;
-            grant = self.record(event, index, fact, more).await?;
+            grant = match self.record(&job.place, award, fact, more).await? {
+                Some(grant) => grant,
+                None => return self.overtaken(job),
+            };
             crash_at(Point::OutcomeRecorded);
         }
         self.conclude(job, server, &grant);
@@ -398,9 +462,7 @@ impl Worker {
         {
             log::award_stands(&grant.event, plan, award, &server.name);
         }
-        self.note_receipts(grant);
-        self.line_up(grant);
-        self.publish(grant);
+        self.take_on(grant);
         if !grant.is_open() {
             self.watched.remove(&grant.event);
         }
@@ -424,35 +486,39 @@ impl Worker {
         }
     }
 
-    /// Makes a fact durable, and with it the intent of the step that follows, if there may be `more` and it needs
-    /// nobody online. Gives the grant as it is then, which is as it was where the fact does not fit any more: somebody
-    /// else was faster.
+    /// Somebody else was faster with the award of a job: the operator, or the worker of another address.
+    fn overtaken(&mut self, job: &Job) -> Result<(), LedgerError> {
+        tracing::debug!(event = %job.place.event, address = %self.address, "somebody else was faster");
+        self.queue.remove(job);
+        self.look_at(&job.place.event)
+    }
+
+    /// Makes a fact durable that was found out about an award as it was `seen`, and with it the intent of the step that
+    /// follows, if there may be `more` and it needs nobody online. Gives the grant as it is then. Where the award stands
+    /// differently by now, the fact is none any more: then nothing is recorded, and this gives `None`.
     async fn record(
         &self,
-        event: &EventKey,
-        index: usize,
+        Place { event, award: index, .. }: &Place,
+        seen: &Award,
         fact: AwardFact,
         more: bool,
-    ) -> Result<Grant, LedgerError> {
-        let now = self.surroundings.clock.now();
-        let decide = |grant: Option<&Grant>| -> Result<Grant, Infallible> {
-            let before = grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now));
-            let apply = |grant: &Grant, fact: AwardFact| grant.apply(Fact::Award(index, fact), now);
-            let after = match apply(&before, fact.clone()) {
-                Ok(after) => after,
-                Err(illegal) => {
-                    tracing::debug!(%event, "{illegal}");
-                    return Ok(before);
-                }
-            };
-            let next = after.plan().and_then(|plan| plan.awards.get(index)).and_then(Award::next_step);
+    ) -> Result<Option<Grant>, LedgerError> {
+        let (index, now) = (*index, self.surroundings.clock.now());
+        let award = |grant: &Grant| grant.plan().and_then(|plan| plan.awards.get(index).cloned());
+        let stands = |award: &Award| (award.state.clone(), award.next_step().map(|step| step.serial));
+        let decide = |grant: Option<&Grant>| -> Result<Grant, Option<Illegal>> {
+            let known = |grant: &&Grant| award(grant).is_some_and(|award| stands(&award) == stands(seen));
+            let grant = grant.filter(known).ok_or(None)?;
+            let after = grant.apply(Fact::Award(index, fact.clone()), now)?;
             // What is still to be announced is not ready.
             let ready = |step: &Step| !step.needs_player && !self.announces(step);
-            let intent = AwardFact::Intent { announced: false };
+            let ready = award(&after).as_ref().and_then(Award::next_step).is_some_and(ready);
+            let intent = Fact::Award(index, AwardFact::Intent { announced_to: None });
             // What is not planned, but refused, say, takes no intent.
-            Ok(if more && next.is_some_and(ready) { apply(&after, intent).unwrap_or(after) } else { after })
+            Ok(if more && ready { after.apply(intent, now).unwrap_or(after) } else { after })
         };
-        self.ledger.update(event, decide).await.map(|Ok(grant)| grant)
+        let recorded = self.ledger.update(event, decide).await?;
+        Ok(recorded.inspect_err(|why| tracing::debug!(%event, "not recorded: {why:?}")).ok())
     }
 
     /// Whether a step is announced to the game before it is sent.
@@ -497,16 +563,26 @@ impl Worker {
         Ok(())
     }
 
+    /// Publishes how a grant stands, unless that is for the worker of another address.
     fn publish(&self, grant: &Grant) {
-        let wait = |award: &Award, player: &PlayerName| {
-            let needs_player =
-                !award.awaits_receipt() && award.next_step().is_some_and(|step| step.needs_player);
-            let away = || (needs_player && self.queue.is_away(player)).then_some(Wait::Player);
-            self.link.down().or_else(away).unwrap_or(Wait::Turn)
+        let config = self.config.now();
+        let server = grant.plan().and_then(|plan| config.server(&plan.vote.server));
+        let standing = match (grant.plan(), server) {
+            (Some(plan), None) if grant.is_open() => Standing::ServerGone(plan.vote.server.clone()),
+            (_, Some(server)) if grant.is_open() && server.rcon != self.address => return,
+            (_, server) => {
+                let name = server.map_or("", |server| &server.name);
+                standing::of(grant, name, |award, player| self.awaited(award, player))
+            }
         };
-        let server = grant.plan().and_then(|plan| self.config.server(&plan.vote.server));
-        let name = server.map_or("", |server| &server.name);
-        self.board.publish(&grant.event, standing::of(grant, name, wait));
+        self.board.publish(&grant.event, standing);
+    }
+
+    /// What an award that is planned waits for.
+    fn awaited(&self, award: &Award, player: &PlayerName) -> Wait {
+        let needs_player = !award.awaits_receipt() && award.next_step().is_some_and(|step| step.needs_player);
+        let away = || (needs_player && self.queue.is_away(player)).then_some(Wait::Player);
+        self.link.down().or_else(away).unwrap_or(Wait::Turn)
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Award {
     /// How often the next step failed, by its receipt, and the game said nothing.
     #[serde(default)]
     pub silent_failures: u8,
+    /// The address of the game to which the next step was announced, if it was. Another game may have a mark of it that
+    /// proves nothing: announced there as well, and never sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced_to: Option<String>,
     /// Whether only the operator's retry reopens it when it is refused: it comes from a backup, so nobody knows what
     /// was issued of it since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -150,8 +154,8 @@ pub enum AwardState {
 pub enum AwardFact {
     /// The next step is about to be sent, with its guard before it where it was announced.
     Intent {
-        /// Whether it was.
-        announced: bool,
+        /// To the game at this address.
+        announced_to: Option<String>,
     },
     /// Not one byte of it was written.
     NotSent,
@@ -204,6 +208,7 @@ impl Award {
             repeats: 0,
             offline_replies: 0,
             silent_failures: 0,
+            announced_to: None,
             until_retried: false,
         };
         if award.next_step().is_none() {
@@ -245,8 +250,9 @@ impl Award {
             return Err(Illegal::new(&fact, "without a step to come"));
         };
         award.state = match (&self.state, fact) {
-            (S::Planned, F::Intent { announced }) => {
-                step.receipt = if announced { Receipt::Announced } else { Receipt::None };
+            (S::Planned, F::Intent { announced_to }) => {
+                step.receipt = if announced_to.is_some() { Receipt::Announced } else { Receipt::None };
+                award.announced_to = announced_to;
                 S::Sending
             }
             (S::Sending, F::NotSent) => S::Planned,
@@ -282,7 +288,7 @@ impl Award {
             }
             (S::Sending, F::Offline) if award.offline_replies + 1 >= MOST_OFFLINE_REPLIES => S::Refused {
                 reason: format!(
-                    "The game said {MOST_OFFLINE_REPLIES} times about the reward {} that the player is not online, while its list shows the player. Try the command by hand, correct it in rewards.yaml, restart Votive and deliver again.",
+                    "The game said {MOST_OFFLINE_REPLIES} times about the reward {} that the player is not online, while its list shows the player. Try the command by hand, correct it in rewards.yaml, reload Votive and deliver again.",
                     award.reward
                 ),
                 reply: None,
@@ -345,7 +351,7 @@ impl Award {
             AwardState::Planned
         } else {
             let reason = format!(
-                "A command of the reward {reward} failed twice while the player was online, and the game does not say why behind a guard. Try the command by hand, correct it in rewards.yaml, restart Votive and deliver again."
+                "A command of the reward {reward} failed twice while the player was online, and the game does not say why behind a guard. Try the command by hand, correct it in rewards.yaml, reload Votive and deliver again."
             );
             AwardState::Refused { reason, reply: None }
         };
@@ -407,7 +413,7 @@ impl AwardState {
 
 fn needs_receipt(reward: &str) -> String {
     format!(
-        "The game does not take a command of the reward {reward} in the form that leaves a receipt, and servers.*.receipts is `always`. Set it to `auto`, restart Votive and deliver again."
+        "The game does not take a command of the reward {reward} in the form that leaves a receipt, and servers.*.receipts is `always`. Set it to `auto`, reload Votive and deliver again."
     )
 }
 

@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    const INTENT: AwardFact = AwardFact::Intent { announced: false };
+    const INTENT: AwardFact = AwardFact::Intent { announced_to: None };
     const RAN: AwardFact = AwardFact::Ran { reply: String::new() };
     const DID_RUN: AwardFact = AwardFact::Settled { ran: true };
     const DID_NOT: AwardFact = AwardFact::Settled { ran: false };

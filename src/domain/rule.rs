@@ -180,7 +180,11 @@ impl Rule {
             Rule::Days(days) => {
                 let weekday = named(&WEEKDAYS, &voted_at.weekday());
                 let holds = days.contains(&voted_at.weekday());
-                either(holds, format!("it was made on a {weekday}"), format!("it was made on a {weekday}"))
+                either(
+                    holds,
+                    format!("it was made on a {weekday}"),
+                    format!("it was made on a {weekday}, which is none of its days"),
+                )
             }
             Rule::Between(from, until) => {
                 let time = voted_at.time();
@@ -195,13 +199,13 @@ impl Rule {
             }
             Rule::From(from) => either(
                 voted_at >= *from,
-                format!("it was made after {} began", moment(*from)),
+                format!("it was made from {} on", moment(*from)),
                 format!("it was made before {}", moment(*from)),
             ),
             Rule::Until(until) => either(
                 voted_at < *until,
                 format!("it was made before {}", moment(*until)),
-                format!("it was not made before {}", moment(*until)),
+                format!("it was made when {} had begun, and by then it was over", moment(*until)),
             ),
             Rule::Limit(limit, period) => {
                 let date = voted_at.date();
@@ -209,8 +213,8 @@ impl Rule {
                 let name = named(&Period::ALL, period);
                 either(
                     times < u64::from(*limit),
-                    format!("the player had it {times} times before, and the limit is {limit}/{name}"),
-                    format!("the player has had it {times} times, and the limit is {limit}/{name}"),
+                    format!("of {limit}/{name}, the player has had {times} before"),
+                    format!("of {limit}/{name}, the player has had {times}"),
                 )
             }
             Rule::Players(players) => either(
@@ -255,12 +259,19 @@ pub fn counts_votes(rules: &[Rule]) -> bool {
 /// After how many more votes the rules can hold next, as far as they count votes; `None` where they do not, or never
 /// again.
 pub fn votes_to_next(rules: &[Rule], votes: u64) -> Option<u64> {
-    let next = |rule: &Rule| match rule {
-        Rule::EveryVotes(every) => Some(next_multiple(*every, votes)),
-        Rule::Milestones(milestones) => milestones.iter().copied().find(|milestone| *milestone > votes),
-        _ => None,
+    let milestones =
+        rules.iter().find_map(|rule| if let Rule::Milestones(votes) = rule { Some(votes) } else { None });
+    let every =
+        rules.iter().find_map(|rule| if let Rule::EveryVotes(every) = rule { Some(*every) } else { None });
+    let next = match (milestones, every) {
+        (Some(milestones), every) => {
+            let holds = |milestone: u64| every.is_none_or(|every| milestone.is_multiple_of(every.get()));
+            milestones.iter().copied().find(|milestone| *milestone > votes && holds(*milestone))?
+        }
+        (None, Some(every)) => next_multiple(every, votes),
+        (None, None) => return None,
     };
-    rules.iter().filter_map(next).max().map(|next| next - votes)
+    Some(next - votes)
 }
 
 fn next_multiple(every: NonZeroU64, votes: u64) -> u64 {

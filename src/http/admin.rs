@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::server::{Answer, pieces, read_body, sentence, without_body};
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
 use crate::domain::standing::Standing;
 use crate::intake::{Intake, NotRetried, NotSettled, Settled};
+use crate::reload::{NotReloaded, Reloader};
 use crate::text::Outside;
 
 /// Where a [`TestVote`] goes.
@@ -22,6 +23,8 @@ pub const TEST_VOTE_PATH: &str = "/v1/test-vote";
 pub const RESOLVE_PATH: &str = "/v1/resolve";
 /// Where a [`Retry`] goes.
 pub const RETRY_PATH: &str = "/v1/retry";
+/// Reloads the configuration. 422 where that is refused, with every problem.
+pub const RELOAD_PATH: &str = "/v1/reload";
 /// Gives a backup of the ledger.
 pub const BACKUP_PATH: &str = "/v1/backup";
 /// How long a test vote or a retry may take until the answer says how far it has come.
@@ -59,16 +62,22 @@ pub struct Retry {
 
 /// Answers one request of the command line with a sentence for the operator, or with a backup; any status but 200
 /// means that it did not come to what was asked.
-pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc<Intake>) -> Answer {
+pub async fn handle(
+    request: Request<Incoming>,
+    config: Live,
+    intake: Arc<Intake>,
+    reloader: Arc<Reloader>,
+) -> Answer {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let body = match read_body(request.into_body()).await {
         Ok(body) => body,
         Err(why) => return without_body(why),
     };
     let done = match (method, path.as_str()) {
-        (Method::POST, TEST_VOTE_PATH) => test_vote(&body, &config, &intake).await,
+        (Method::POST, TEST_VOTE_PATH) => test_vote(&body, &config.now(), &intake).await,
         (Method::POST, RESOLVE_PATH) => resolve(&body, &intake).await,
         (Method::POST, RETRY_PATH) => retry(&body, &intake).await,
+        (Method::POST, RELOAD_PATH) => reload(&reloader).await,
         (Method::POST, BACKUP_PATH) => match intake.backup() {
             Ok(backup) => return pieces(backup),
             Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
@@ -137,7 +146,7 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
         }
         Standing::ServerGone(_) => {
             format!(
-                "Recorded: the vote's server is not in rewards.yaml any more. Add it again and restart Votive. Event {event}."
+                "Recorded: the vote's server is not in rewards.yaml any more. Add it again and reload Votive. Event {event}."
             )
         }
         Standing::Unrecorded => {
@@ -183,5 +192,21 @@ async fn retry(body: &[u8], intake: &Arc<Intake>) -> Result<String, (StatusCode,
         Err(why @ NotRetried::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
         Err(why @ NotRetried::NothingToRetry { .. }) => Err((StatusCode::CONFLICT, why.to_string())),
         Err(why @ NotRetried::Ledger(_)) => Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string())),
+    }
+}
+
+async fn reload(reloader: &Reloader) -> Result<String, (StatusCode, String)> {
+    match reloader.reload().await {
+        Ok(reloaded) => {
+            tracing::info!("reloaded the configuration for the operator");
+            Ok(reloaded.to_string())
+        }
+        Err(why @ NotReloaded::Refused(_)) => {
+            tracing::warn!("the operator's reload was refused: `votive reload` has said why");
+            Err((StatusCode::UNPROCESSABLE_ENTITY, why.to_string()))
+        }
+        Err(why @ (NotReloaded::Stopping | NotReloaded::Ledger(_))) => {
+            Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string()))
+        }
     }
 }

@@ -9,7 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use tokio::time::Instant;
 
 use super::server::{Answer, read_body, sentence, without_body};
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::domain::event::{Delivery, Envelope, EventKey, OWN_TYPES, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
@@ -21,7 +21,8 @@ use crate::text::Outside;
 pub const HEALTH_PATH: &str = "/healthz";
 
 /// Answers one request on the webhook's listener.
-pub async fn handle(request: Request<Incoming>, config: Arc<Config>, intake: Arc<Intake>) -> Answer {
+pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>) -> Answer {
+    let config = config.now();
     // The head has just been read.
     let deadline = Instant::now() + config.webhook.answer_within;
     let path = request.uri().path();
@@ -115,7 +116,7 @@ pub fn answer(event: &EventKey, standing: Standing) -> Answer {
         Standing::ServerGone(server) => sentence(
             StatusCode::SERVICE_UNAVAILABLE,
             format!(
-                "No server in rewards.yaml has the {server} any more. The reward is recorded; add the server again and restart Votive."
+                "No server in rewards.yaml has the {server} any more. The reward is recorded; add the server again and reload Votive."
             ),
         ),
         Standing::InDoubt(server) => sentence(

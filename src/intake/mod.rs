@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Acknowledge, Config};
+use crate::config::{Acknowledge, Config, Live};
 use crate::dispatch::Dispatch;
 use crate::dispatch::board::{Board, Follower};
 use crate::domain::award::AwardFact;
@@ -42,7 +42,7 @@ const RETRIES: usize = 16;
 /// Takes in events.
 #[derive(Debug)]
 pub struct Intake {
-    config: Arc<Config>,
+    config: Live,
     ledger: Ledger,
     surroundings: Surroundings,
     board: Board,
@@ -55,20 +55,20 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Starts the workers, and goes on with everything that was open when Votive stopped. What was on the wire then
+    /// Goes on with everything that was open when Votive stopped. What was on the wire then
     /// is in doubt. Everything ends after `shutdown`, once what is on the wire is recorded.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
     pub async fn start(
-        config: Arc<Config>,
+        config: Live,
         ledger: Ledger,
         surroundings: Surroundings,
         shutdown: CancellationToken,
         tasks: Tasks,
     ) -> Result<Arc<Self>, LedgerError> {
         let board = Board::default();
-        let dispatch = Dispatch::start(&config, &ledger, &board, &surroundings, &shutdown, &tasks);
+        let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks);
         let intake = Arc::new(Intake {
             config,
             ledger,
@@ -101,16 +101,42 @@ impl Intake {
         }
         // The workers hear of all of them before they begin, and so begin with the first.
         planned.sort_by_key(|(order, _)| *order);
+        let config = self.config.now();
         for (_, grant) in &planned {
-            log::doubts(grant, &self.config);
-            if grant.is_open() {
-                self.go_on(grant);
-            } else if let Some(plan) = grant.plan() {
+            log::doubts(grant, &config);
+        }
+        self.announce(planned.iter().map(|(_, grant)| grant));
+        Ok(())
+    }
+
+    /// Works with another configuration from now on. What is planned stays as it is; each grant that is open, or has
+    /// receipts in its game, is announced to the worker of the address that its game server has now. Gives how many
+    /// open grants have no game server in the configuration, each of which was named in a warning.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub fn reload(&self, config: Config) -> Result<usize, LedgerError> {
+        self.config.replace(config);
+        let mut planned: Vec<Grant> =
+            self.ledger.attended_grants()?.into_iter().map(|record| record.grant).collect();
+        // What is still fetched is planned with the configuration of that moment.
+        planned.retain(|grant| grant.plan().is_some());
+        planned.sort_by_key(|grant| grant.plan().map(|plan| plan.order));
+        Ok(self.announce(&planned))
+    }
+
+    /// Tells the workers of grants, in this order. Gives how many wait for a game server that is not configured.
+    fn announce<'g>(&self, grants: impl IntoIterator<Item = &'g Grant>) -> usize {
+        let mut gone = 0;
+        for grant in grants {
+            if let Some(plan) = grant.plan().filter(|_| !grant.is_open()) {
                 // Its worker has to know of its receipts, if it still has one.
                 self.dispatch.look_at(&grant.event, &plan.vote.server);
+            } else if let Some(Standing::ServerGone(_)) = self.go_on(grant) {
+                gone += 1;
             }
         }
-        Ok(())
+        gone
     }
 
     /// A grant as it is after a stop: nobody knows what became of the steps that were on their way.
@@ -142,7 +168,7 @@ impl Intake {
         } else {
             follower.nudge();
         }
-        if self.config.webhook.acknowledge == Acknowledge::Recorded {
+        if self.config.now().webhook.acknowledge == Acknowledge::Recorded {
             return self.record(event).await.map_or(Standing::Unrecorded, |_| Standing::Recorded);
         }
         match self.outcome(&mut follower, deadline).await {
@@ -188,20 +214,21 @@ impl Intake {
             Err(error) => Err(error),
         };
         match advanced {
-            Ok(Some(grant)) => self.go_on(&grant),
+            Ok(Some(grant)) => drop(self.go_on(&grant)),
             Ok(None) | Err(_) => self.board.publish(&event, Standing::Unrecorded),
         }
     }
 
     /// A delivery of an event that is past its fetch: what is refused is tried again.
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
+        let config = self.config.now();
         // A redelivery fits every grant.
-        match self.plan(&grant.event, grant.vote(), Fact::Redelivered).await? {
+        match self.plan(&config, &grant.event, grant.vote(), Fact::Redelivered).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
                 self.fetch(&again.event, follower, false).await
             }
             Ok(again) => {
-                log::refused_awards(&again, &self.config);
+                log::refused_awards(&again, &config);
                 Ok(Some(again))
             }
             Err(_) => Ok(Some(grant)),
@@ -225,8 +252,9 @@ impl Intake {
             };
             let seconds =
                 asked.replace(Instant::now()).map_or(0, |asked| asked.elapsed().as_secs_f64().round() as u64);
+            let config = self.config.now();
             let applied = match &answer {
-                Ok(vote) => self.fetched(event, vote).await?,
+                Ok(vote) => self.fetched(&config, event, vote).await?,
                 Err(why) => self.apply(event, not_fetched(why, seconds)).await?,
             };
             let Ok(grant) = applied else {
@@ -235,7 +263,7 @@ impl Intake {
             };
             let Stage::Received { attempts, .. } = grant.stage else {
                 crash_at(Point::PlanRecorded);
-                log::planned(&grant, &self.config);
+                log::planned(&grant, &config);
                 return Ok(Some(grant));
             };
             let asked_for = asked_for(&answer);
@@ -283,24 +311,30 @@ impl Intake {
     }
 
     /// Plans a vote that is known now.
-    async fn fetched(&self, event: &EventKey, vote: &Vote) -> Result<Result<Grant, Illegal>, LedgerError> {
+    async fn fetched(
+        &self,
+        config: &Config,
+        event: &EventKey,
+        vote: &Vote,
+    ) -> Result<Result<Grant, Illegal>, LedgerError> {
         crash_at(Point::VoteFetched);
         let restored_at = self.ledger.restored_at();
         let fact = |planning| Fact::Fetched { vote: vote.clone(), planning, restored_at };
-        self.plan(event, Some(vote), fact).await
+        self.plan(config, event, Some(vote), fact).await
     }
 
-    /// Makes a fact durable that may plan a vote, with the rewards of its server as they are today; and with it the
-    /// counters that the vote changes then.
+    /// Makes a fact durable that may plan a vote, with the rewards of its server in `config`; and with it the counters
+    /// that the vote changes then.
     async fn plan<'c>(
-        &'c self,
+        &self,
+        config: &'c Config,
         event: &EventKey,
         vote: Option<&Vote>,
         fact: impl Fn(Planning<'c>) -> Fact<'c>,
     ) -> Result<Result<Grant, Illegal>, LedgerError> {
         let now = self.surroundings.clock.now();
-        let server = vote.and_then(|vote| self.config.server(&vote.server));
-        let target = server.map(|server| self.config.target(server));
+        let server = vote.and_then(|vote| config.server(&vote.server));
+        let target = server.map(|server| config.target(server));
         let keys = vote.and_then(|vote| plan::counters(vote, target));
         let decide = |grant: Option<&Grant>, counters: &Scoped<Counter>| {
             let before = grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now));
@@ -331,14 +365,14 @@ impl Intake {
         self.ledger.update(event, decide).await
     }
 
-    /// Hands a grant to its worker, and publishes how it stands where there is nothing to do for one.
-    fn go_on(&self, grant: &Grant) {
+    /// Hands a grant to its worker, or publishes how it stands, and gives that, where there is nothing to do for one.
+    fn go_on(&self, grant: &Grant) -> Option<Standing> {
         let standing = match grant.plan() {
             // There are no workers any more, or soon none.
             Some(_) if grant.is_open() && self.shutdown.is_cancelled() => Standing::Unrecorded,
             Some(plan) if grant.is_open() => {
                 if self.dispatch.look_at(&grant.event, &plan.vote.server) {
-                    return;
+                    return None;
                 }
                 log::server_gone(&grant.event, plan);
                 Standing::ServerGone(plan.vote.server.clone())
@@ -348,7 +382,8 @@ impl Intake {
                 standing::of(grant, "", |_, _| Wait::Turn)
             }
         };
-        self.board.publish(&grant.event, standing);
+        self.board.publish(&grant.event, standing.clone());
+        Some(standing)
     }
 }
 

@@ -73,8 +73,9 @@ impl Intake {
         let vote = Vote { nickname: player.to_owned(), server, user_id: None, created_at };
         let (mut follower, _) = self.board.follow(&event);
         // A grant that was received just now can be planned.
-        if let Ok(grant) = self.fetched(&event, &vote).await? {
-            log::planned(&grant, &self.config);
+        let config = self.config.now();
+        if let Ok(grant) = self.fetched(&config, &event, &vote).await? {
+            log::planned(&grant, &config);
             self.go_on(&grant);
         }
         let standing = self.outcome(&mut follower, deadline).await;
@@ -114,7 +115,7 @@ impl Intake {
         let in_doubt = in_doubt.filter(|award| doubtful(award)).filter_map(Award::next_step);
         let next: Vec<String> = in_doubt.map(|step| step.command.clone()).collect();
         if !next.is_empty() {
-            log::doubts(&grant, &self.config);
+            log::doubts(&grant, &self.config.now());
         }
         self.go_on(&grant);
         Ok(Settled { rewards: settled, next })
@@ -134,7 +135,8 @@ impl Intake {
         let unknown = || NotRetried::Unknown(event_id.to_owned());
         let grant = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
         let (mut follower, _) = self.board.follow(&grant.event);
-        let Ok(again) = self.plan(&grant.event, grant.vote(), Fact::Retried).await? else {
+        let config = self.config.now();
+        let Ok(again) = self.plan(&config, &grant.event, grant.vote(), Fact::Retried).await? else {
             let stands = match grant.stage {
                 Stage::Received { .. } => "the API is still being asked for it",
                 _ if grant.is_open() => "it is still being issued, or in doubt",
@@ -149,14 +151,15 @@ impl Intake {
             let (setter, _) = self.board.follow(&again.event);
             self.tasks.spawn(Arc::clone(self).advance(again.event.clone(), setter));
         } else {
-            log::planned(&again, &self.config);
+            log::planned(&again, &config);
             self.go_on(&again);
         }
         let standing = self.outcome(&mut follower, deadline).await;
         // The vote may have been fetched only now.
         let record = self.ledger.get(&again.event)?;
+        let config = self.config.now();
         let server =
-            record.and_then(|record| Some(self.config.server(&record.grant.vote()?.server)?.name.clone()));
+            record.and_then(|record| Some(config.server(&record.grant.vote()?.server)?.name.clone()));
         Ok((again.event, server.unwrap_or_else(|| "its server".to_owned()), standing))
     }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use votive::config::{self, Config, Sources};
+use votive::config::{self, Config, Live, Sources};
 use votive::domain::award::AwardState;
 use votive::domain::grant::Grant;
 use votive::domain::reward::ReceiptRule;
@@ -122,7 +122,7 @@ fn configuration() -> Config {
     let directory = tempfile::tempdir().unwrap();
     let path: PathBuf = directory.path().join("rewards.yaml");
     std::fs::write(&path, REWARDS).unwrap();
-    let sources = Sources { path, state_dir: None, env: Default::default() };
+    let sources = Sources { path, state_dir: None, env: Default::default(), again: false };
     config::load(&sources).config.unwrap_or_else(|problems| panic!("{}", problems[0]))
 }
 
@@ -213,7 +213,7 @@ impl Life {
         let session = self.disk.session();
         self.api.forget_whom_it_told_to_wait();
         let ledger = Ledger::on(self.disk.attach(), &tasks).ok()?;
-        let parts = (Arc::clone(&self.config), ledger.clone(), self.surroundings());
+        let parts = (Live::new(Arc::clone(&self.config)), ledger.clone(), self.surroundings());
         let intake = Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone()).await.ok()?;
         Some(Process { intake, ledger, tasks, shutdown, session })
     }

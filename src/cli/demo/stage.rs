@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -80,17 +81,22 @@ impl Daemon {
             ("VOTIVE_SERVERS__SURVIVAL__RCON", survival.address().to_string()),
             ("VOTIVE_SERVERS__SKYBLOCK__RCON", skyblock.address().to_string()),
         ];
-        let config = load(&Sources {
+        let sources = Sources {
             path: root.join("rewards.yaml"),
             state_dir: None,
             env: BTreeMap::from(env.map(|(name, value)| (name.to_owned(), value))),
-        })?;
+            again: false,
+        };
+        let config = load(&sources)?;
         let listener = daemon::listen(&config).await?;
         // From here on the port takes deliveries; they wait at the door until the daemon is ready.
         let webhook = format!("http://{}{}", listener.local_addr()?, config.webhook.path);
         let shutdown = CancellationToken::new();
         let socket = daemon::socket_path(&config.state_dir, None);
-        let task = tokio::spawn(daemon::run(config, listener, socket, shutdown.clone()));
+        // A hang-up ends the demo.
+        let no_hangup = Arc::default();
+        let task =
+            tokio::spawn(daemon::run((config, sources), listener, socket, shutdown.clone(), no_hangup));
         Ok(Daemon { webhook, shutdown, task, _directory: directory })
     }
 

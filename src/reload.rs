@@ -1,0 +1,179 @@
+//! A reload: reads `rewards.yaml` again for a daemon that runs, and puts it in the place of the old one as a whole, or
+//! says why not.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sd_notify::NotifyState;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, At, Config, Level, Live, Loaded, Problem, Sources};
+use crate::daemon::notify;
+use crate::intake::Intake;
+use crate::ledger::LedgerError;
+use crate::text::counted;
+
+/// What helps where a reload does not.
+const RESTART: &str = "put it back as it was, or run: systemctl restart votive";
+
+/// Reloads.
+#[derive(Debug)]
+pub struct Reloader {
+    sources: Sources,
+    config: Live,
+    intake: Arc<Intake>,
+    shutdown: CancellationToken,
+    /// One reload at a time, so that what is read last holds in the end.
+    turn: Mutex<()>,
+}
+
+/// The new configuration holds. Shown to the operator, with one problem or sentence after the other.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// What is odd about it.
+    warnings: Vec<Problem>,
+    /// Of which file.
+    path: PathBuf,
+    /// What the configuration amounts to.
+    summary: String,
+    /// How many open grants have no game server in it.
+    gone: usize,
+    /// Whether secrets come from systemd.
+    credentials: bool,
+}
+
+impl fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "{warning}"))?;
+        write!(f, "reloaded {}: {}", self.path.display(), self.summary)?;
+        if self.gone > 0 {
+            let waits = if self.gone == 1 { "waits" } else { "wait" };
+            let votes = counted(self.gone, "vote");
+            write!(f, ". {votes} {waits} for a game server that is not in it any more; the log names each")?;
+        }
+        if self.credentials {
+            f.write_str(
+                ". Secrets are as systemd read them at the start: one whose file has changed needs systemctl restart votive",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the old configuration still holds. Shown to the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReloaded {
+    /// The new one has errors, or needs a restart: every problem, errors first.
+    #[error("{}", refusal(.0))]
+    Refused(Vec<Problem>),
+    /// Votive is stopping.
+    #[error("Votive is stopping")]
+    Stopping,
+    /// The ledger has failed, and Votive stops because of it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+fn refusal(problems: &[Problem]) -> String {
+    let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
+    let told: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    let errors = counted(errors, "error");
+    format!("{told}{errors}: nothing has changed, Votive goes on with the configuration that it has")
+}
+
+impl Reloader {
+    /// Reloads from `sources` what `intake` works with.
+    pub fn new(sources: Sources, config: Live, intake: Arc<Intake>, shutdown: CancellationToken) -> Self {
+        Reloader {
+            sources: Sources { again: true, ..sources },
+            config,
+            intake,
+            shutdown,
+            turn: Mutex::default(),
+        }
+    }
+
+    /// Reloads once, and tells the service manager meanwhile.
+    ///
+    /// # Errors
+    /// [`NotReloaded`]; then nothing has changed.
+    pub async fn reload(&self) -> Result<Reloaded, NotReloaded> {
+        let _turn = self.turn.lock().await;
+        if self.shutdown.is_cancelled() {
+            return Err(NotReloaded::Stopping);
+        }
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(error) => tracing::debug!("the service manager is not told of a reload: {error}"),
+        }
+        let reloaded = self.swap().await;
+        // After "stopping" there is nothing more to say.
+        if !self.shutdown.is_cancelled() {
+            notify(&[NotifyState::Ready]);
+        }
+        reloaded
+    }
+
+    async fn swap(&self) -> Result<Reloaded, NotReloaded> {
+        // Where the disk hangs, deliveries do not.
+        let sources = self.sources.clone();
+        let Ok(Loaded { warnings, config }) = spawn_blocking(move || config::load(&sources)).await else {
+            // The runtime ends.
+            return Err(NotReloaded::Stopping);
+        };
+        let checked = config.and_then(|new| match needs_restart(&self.config.now(), &new, &self.sources) {
+            problems if problems.is_empty() => Ok(new),
+            problems => Err(problems),
+        });
+        let new = match checked {
+            Ok(new) => new,
+            Err(errors) => return Err(NotReloaded::Refused(errors.into_iter().chain(warnings).collect())),
+        };
+        if self.shutdown.is_cancelled() {
+            return Err(NotReloaded::Stopping);
+        }
+        let summary = new.summary();
+        let gone = self.intake.reload(new)?;
+        let credentials = self.sources.credentials().is_some();
+        Ok(Reloaded { warnings, path: self.sources.path.clone(), summary, gone, credentials })
+    }
+
+    /// Reloads whenever `hangup` is notified, until the shutdown, and writes what comes of it where a start does.
+    pub async fn heed(self: Arc<Self>, hangup: Arc<Notify>) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return,
+                () = hangup.notified() => {}
+            }
+            match self.reload().await {
+                Ok(reloaded) => crate::complain!("{reloaded}"),
+                Err(why) => crate::complain!("{why}"),
+            }
+        }
+    }
+}
+
+/// What is in use since the start, and cannot be replaced.
+fn needs_restart(old: &Config, new: &Config, sources: &Sources) -> Vec<Problem> {
+    let changed = [
+        ("state_dir", old.state_dir != new.state_dir),
+        ("gamemonitoring.api_url", old.gamemonitoring.api_url != new.gamemonitoring.api_url),
+        ("webhook.listen", old.webhook.listen != new.webhook.listen),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed
+        .map(|(key, _)| Problem {
+            level: Level::Error,
+            file: sources.path.clone(),
+            at: At::Whole,
+            key: key.to_owned(),
+            message: "it is another one than at the start of Votive, and a reload cannot change it"
+                .to_owned(),
+            remedy: RESTART.to_owned(),
+        })
+        .collect()
+}
