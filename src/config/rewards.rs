@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use super::keys::{NAMES_OF_RUN, under};
 use super::lints;
 use super::problem::{Problems, listed, nearest, shown};
+use super::read::one_or_more;
 use super::rules::{self, Rules};
 use super::yaml::{Entry, Map, Node, Style, Value};
 use crate::domain::calendar::Calendar;
@@ -92,7 +93,7 @@ pub(super) fn commands(problems: &mut Problems, node: &Node, context: &Context<'
 fn checked_command(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Option<Command> {
     let command = command(problems, node, context)?;
     check_length(problems, node, &command, context);
-    for (message, remedy) in lints::of(&command) {
+    for (message, remedy) in lints::of(&command, node.get("require_online").is_some()) {
         problems.warning(node.place(), message, remedy);
     }
     Some(command)
@@ -125,6 +126,11 @@ fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Ch
             }
         };
         choices.push(Choice { weight, commands });
+    }
+    if let ([_], [_]) = (choices.as_slice(), one_or_more(Some(node))) {
+        let message = "of one entry, always the same one is drawn";
+        let remedy = "write a second entry; or take `one_of` out, and write the commands below `commands`";
+        problems.warning(node.place(), message, remedy);
     }
     choices
 }
@@ -224,7 +230,7 @@ fn template(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Opti
     for finding in findings {
         match finding {
             Finding::UnknownPlaceholder(name) => {
-                let remedy = match nearest(&name, known()) {
+                let remedy = match lints::meant_by(&name).or_else(|| nearest(&name, known())) {
                     Some(near) => format!("did you mean `{{{near}}}`?"),
                     None => {
                         format!("there are {}; if the braces are meant for the game, write them twice", all())
@@ -234,7 +240,7 @@ fn template(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Opti
             }
             Finding::PercentWord(word) => {
                 let name = word.trim_matches('%').to_lowercase();
-                let remedy = match known().find(|known| *known == name) {
+                let remedy = match known().find(|known| *known == name).or_else(|| lints::meant_by(&name)) {
                     Some(known) => format!("write `{{{known}}}`"),
                     None => format!("leave it out; Votive fills in {}", all()),
                 };
