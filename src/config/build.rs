@@ -101,7 +101,8 @@ fn meant_zone(text: &str) -> String {
     let known: Vec<TimeZoneName<'_>> = db().available().collect();
     let names = || known.iter().map(TimeZoneName::as_str);
     let city = text.trim().replace(' ', "_").to_lowercase();
-    let of_city = names().find(|name| name.to_lowercase().rsplit('/').next() == Some(city.as_str()));
+    let is_city = |name: &&str| name.to_lowercase().rsplit('/').next() == Some(city.as_str());
+    let of_city = names().filter(|name| !name.starts_with("Etc/")).find(is_city);
     // A short name is like any other, and the nearest to `GMT+3` would be another hour.
     match of_city.or_else(|| nearest(text, names()).filter(|_| text.contains('/'))) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -54,6 +54,10 @@ static ABOUT_VOTER: LazyLock<Regex> = LazyLock::new(|| {
 static QUOTED_NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"\s(?:"\{player\}"|'\{player\}')(?:\s|$)"#).unwrap());
 
+#[allow(clippy::unwrap_used)]
+static LIKE_A_PLACEHOLDER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\{[A-Za-z_]+\}|%[A-Za-z0-9_.:-]+%").unwrap());
+
 /// How other programs write a placeholder: `${user-name}`, `<player>`, `&player&`, `$player`, `{playerName}`.
 #[allow(clippy::unwrap_used)]
 static HABIT: LazyLock<Regex> = LazyLock::new(|| {
@@ -118,12 +122,17 @@ pub(super) fn of(command: &Command, waits_knowingly: bool) -> Vec<Lint> {
     }
     lints.extend(silent(command, &text));
     if command.in_doubt == Some(InDoubtRule::Repeat) && adds_up(&text) {
-        lints.push((
-            "`in_doubt: repeat` may run this command twice, and then it gives twice".to_owned(),
-            "write `in_doubt: hold`, or use a command that does no harm when it runs twice".to_owned(),
-        ));
+        let message = "`in_doubt: repeat` may run this command twice, and then it gives twice";
+        let remedy = if text.contains("addtemp ") {
+            "write `replace` at the end of the command, so that running twice does no harm, or `in_doubt: hold`"
+        } else {
+            "write `in_doubt: hold`, or use a command that does no harm when it runs twice"
+        };
+        lints.push((message.to_owned(), remedy.to_owned()));
     }
-    if selector.is_none() && lints.is_empty() && !command.run.has(Placeholder::Player) {
+    // An unknown placeholder may have been meant to be the player, and is told.
+    let may_name = command.run.has(Placeholder::Player) || LIKE_A_PLACEHOLDER.is_match(&text);
+    if selector.is_none() && lints.is_empty() && !may_name {
         lints.extend(without_player(command, &text, waits_knowingly));
     }
     lints
@@ -228,18 +237,24 @@ fn selector(text: &str) -> Option<char> {
 }
 
 fn not_the_voter(letter: char) -> Lint {
-    let (who, remedy) = match letter {
-        'a' => ("everybody in the game", "write `{player}`, or `@a[]` if really everybody is meant"),
+    let (what, remedy) = match letter {
+        'a' => (
+            "everybody in the game, not only the voter",
+            "write `{player}`, or `@a[]` if really everybody is meant",
+        ),
         'e' => (
-            "everything that lives or lies in the game",
+            "all that lives or lies in the game, not only the voter",
             "write `{player}`, or narrow it down like `@e[type=item]`",
         ),
-        'r' => ("anybody in the game, by chance", "write `{player}`, or `@r[]` if really anybody is meant"),
-        's' => ("nobody here: it is the console that runs the command", "write `{player}`"),
-        'p' => ("whoever happens to be nearest to the middle of the world", "write `{player}`"),
-        _ => ("what happens to be nearest to the middle of the world", "write `{player}`"),
+        'r' => (
+            "anybody in the game by chance, not the voter",
+            "write `{player}`, or `@r[]` if really anybody is meant",
+        ),
+        's' => ("nobody where the console runs the command, and not the voter", "write `{player}`"),
+        'p' => ("whoever is nearest to the place where the world begins, not the voter", "write `{player}`"),
+        _ => ("what is nearest to the place where the world begins, not the voter", "write `{player}`"),
     };
-    (format!("`@{letter}` is not the voter but {who}"), remedy.to_owned())
+    (format!("`@{letter}` is {what}"), remedy.to_owned())
 }
 
 /// Where `execute` does nothing and says nothing once the player is gone (contract/rcon.md).
@@ -405,6 +420,7 @@ mod tests {
         let waits = command("function votes:party");
         assert!(messages(&waits)[0].contains("waits until the voter"));
         assert_eq!(of(&waits, true), []);
+        assert_eq!(messages(&command("say {plyer} %vault_eco% {Player}")), [""; 0]);
         assert_eq!(messages(&Command { require_online: false, ..waits }), [""; 0]);
         for text in ["give Steve diamond", "eco give Steve 5", "lp user Steve parent add vip"] {
             let fixed = Command { require_online: false, ..command(text) };

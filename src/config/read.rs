@@ -57,8 +57,13 @@ impl Problems {
                 "did you mean `run`?".to_owned()
             }
             (None, Some(section)) => {
+                let of_a_list = ["rewards.*.commands.*", "rewards.*.one_of.*"].contains(&section);
+                let (under, section) = match section.strip_suffix(".*").filter(|_| of_a_list) {
+                    Some(list) => ("beside an entry of", list),
+                    None => ("under", section),
+                };
                 let section = section.replace(".*", ".NAME");
-                format!("it belongs under `{section}`; check how far the line is indented")
+                format!("it belongs {under} `{section}`; check how far the line is indented")
             }
             (None, None) if pattern.is_empty() => {
                 format!("the top of the file has {}; check how far the line is indented", names())
@@ -195,7 +200,8 @@ impl Problems {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, node: Option<&Node>, default: bool) -> bool {
-        let example = if default { "true" } else { "false" };
+        // Whoever writes it wants what does not hold without it.
+        let example = if default { "false" } else { "true" };
         let Some((node, text)) = node.and_then(|node| Some((node, self.text(node, example)?))) else {
             return default;
         };

@@ -72,8 +72,12 @@ fn reward(problems: &mut Problems, entry: &Entry, context: &Context<'_>) -> Rewa
     let Rules { scope, rules, milestones } = rules::read(problems, &section, context);
     let commands = section.get("commands").map_or_else(Vec::new, |node| commands(problems, node, context));
     let one_of = section.get("one_of").map_or_else(Vec::new, |node| one_of(problems, node, context));
-    let milestones_have_commands =
-        matches!(section.get("milestones").map(|node| &node.value), Some(Value::Map(_)));
+    let milestones_have_commands = match section.get("milestones").map(|node| &node.value) {
+        Some(Value::Map(_)) => true,
+        // It was told how these are written.
+        Some(Value::List(list)) => list.entries.iter().any(|node| matches!(node.value, Value::Map(_))),
+        _ => false,
+    };
     if section.get("commands").is_none() && section.get("one_of").is_none() && !milestones_have_commands {
         problems.error(
             entry.place(),
@@ -86,7 +90,9 @@ fn reward(problems: &mut Problems, entry: &Entry, context: &Context<'_>) -> Rewa
 
 /// Reads a list of commands.
 pub(super) fn commands(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Command> {
-    entries(problems, node).iter().filter_map(|node| checked_command(problems, node, context)).collect()
+    let remedy = "write one command per line below it, with a space behind the `-`: `- 'give {player} minecraft:diamond 3'`";
+    let entries = entries(problems, node, remedy);
+    entries.iter().filter_map(|node| checked_command(problems, node, context)).collect()
 }
 
 /// Reads a command, and tells of it what its owner may not know.
@@ -101,7 +107,17 @@ fn checked_command(problems: &mut Problems, node: &Node, context: &Context<'_>) 
 
 fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Choice> {
     let mut choices = Vec::new();
-    for node in entries(problems, node) {
+    let remedy = "write what can be drawn below it, each with a `-` before it: a command, or `commands:` and its `weight:`";
+    for node in entries(problems, node, remedy) {
+        if let Value::List(_) = node.value {
+            let message = "a list stands where one command or the key `commands` belongs";
+            problems.error(
+                node.place(),
+                message,
+                "write `commands:` behind the `-`, and the list behind that",
+            );
+            continue;
+        }
         let is_choice =
             |map: &Map| map.entries.iter().any(|entry| matches!(entry.key.as_str(), "commands" | "weight"));
         if !matches!(&node.value, Value::Map(map) if is_choice(map)) {
@@ -135,14 +151,13 @@ fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Ch
     choices
 }
 
-fn entries<'n>(problems: &mut Problems, node: &'n Node) -> &'n [Node] {
+fn entries<'n>(problems: &mut Problems, node: &'n Node, remedy: &str) -> &'n [Node] {
     let message = match &node.value {
         Value::List(list) if !list.entries.is_empty() => return &list.entries,
         Value::Broken => return &[],
         Value::List(_) | Value::Nothing => "the list is empty",
         Value::Text(_) | Value::Map(_) => "this is no list",
     };
-    let remedy = "write one command per line below it, with a space behind the `-`: `- 'give {player} minecraft:diamond 3'`";
     problems.error(node.place(), message, remedy);
     &[]
 }

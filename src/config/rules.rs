@@ -63,11 +63,12 @@ pub(super) fn read(problems: &mut Problems, section: &Section<'_>, context: &Con
     // The last one: it tells how often the player had the reward, which matters only if all else holds.
     rules.extend(limit(problems, section.get("limit")));
     if let Some((node, why)) = never(section, &rules) {
-        problems.error(
-            node.place(),
-            format!("this can never come: {why}"),
-            "take one of the two out, or make two rewards",
-        );
+        let remedy = match why.0 {
+            "until" => "correct one of the dates",
+            "except_players" => "correct the names",
+            _ => "take one of the two out, or make two rewards",
+        };
+        problems.error(node.place(), format!("this can never come: {}", why.1), remedy);
     }
     for (key, message) in rules.iter().filter_map(lints::needless) {
         if let Some(node) = section.get(key) {
@@ -139,13 +140,12 @@ fn milestones(
         }
     } else {
         for node in problems.several(Some(node), "[50, 100]") {
-            if let Value::Map(_) = node.value {
+            if let Value::Map(map) = &node.value {
                 let message = "a milestone with commands has no `-` before it";
-                problems.error(
-                    node.place(),
-                    message,
-                    "write `50:` and below it, indented, its commands with a `-` before each",
-                );
+                let key = map.entries.iter().find_map(|entry| number(&entry.key)).unwrap_or(50);
+                let remedy =
+                    format!("write `{key}:` and below it, indented, its commands with a `-` before each");
+                problems.error(node.place(), message, remedy);
                 continue;
             }
             let Some(votes) = problems.number(Some(node), "50") else { continue };
@@ -162,7 +162,7 @@ fn milestones(
 }
 
 fn between(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {
-    let form = "two times of the day, which differ, with `-` between them";
+    let form = "two different times of the day with `-` between them";
     problems.parsed(node, form, "18:00-22:00", |text| {
         let (from, until) = text.split_once('-')?;
         let (from, until) = (from.trim_end(), until.trim_start());
@@ -201,8 +201,9 @@ fn until(problems: &mut Problems, node: Option<&Node>, context: &Context<'_>) ->
 
 /// The beginning of a date, so many `days` after it, or a moment.
 fn moment(problems: &mut Problems, node: Option<&Node>, days: i64) -> Option<DateTime> {
-    let form = "a date that there is, as year, month and day, or such a date with a time behind it like 2026-12-24T18:00";
+    let form = "a day of the calendar, written year-month-day, or such a day with a time behind it: 2026-12-24T18:00";
     let example = match node.map(|node| &node.value) {
+        Some(Value::Text(text)) if text.text.contains('T') => Some("2026-12-24T18:00".to_owned()),
         Some(Value::Text(text)) => meant_date(&text.text),
         _ => None,
     };
@@ -248,14 +249,14 @@ fn players(problems: &mut Problems, node: Option<&Node>, context: &Context<'_>) 
     (!players.is_empty()).then_some(players)
 }
 
-/// Why no vote ever meets all of the rules, and the key that shows it.
-fn never<'n>(section: &Section<'n>, rules: &[Rule]) -> Option<(&'n Node, String)> {
+/// Why no vote ever meets all of the rules, behind the key that shows it.
+fn never<'n>(section: &Section<'n>, rules: &[Rule]) -> Option<(&'n Node, (&'static str, String))> {
     let pair = rules
         .iter()
         .enumerate()
         .find_map(|(index, one)| rules[index + 1..].iter().find_map(|other| exclude(one, other)));
-    let (key, why) = pair.or_else(|| none_of_the_days(rules))?;
-    Some((section.get(key)?, why))
+    let why = pair.or_else(|| none_of_the_days(rules))?;
+    Some((section.get(why.0)?, why))
 }
 
 /// Why none of the days of the week is between the first and the last date.

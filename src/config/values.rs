@@ -30,6 +30,7 @@ fn value(problems: &mut Problems, node: &Node) -> Option<String> {
     if text.chars().any(char::is_control) {
         let message = "the value has a line break or another control character in it, which a console could take for the end of a command";
         problems.error(node.place(), message, "write it on one line, in single quotes");
+        return None;
     }
     if let Some((name, _)) = Placeholder::ALL.iter().find(|(name, _)| text.contains(&format!("{{{name}}}"))) {
         let message = format!("a value is plain text: `{{{name}}}` in it goes to the game as it stands");
@@ -49,7 +50,9 @@ pub(super) fn longest(global: &BTreeMap<String, String>, servers: Option<&Node>)
     for values in servers.entries.iter().filter_map(|server| server.node.get("values")) {
         let Value::Map(values) = &values.value else { continue };
         for entry in &values.entries {
-            if let Value::Text(text) = &entry.node.value {
+            if let Value::Text(text) = &entry.node.value
+                && !text.text.chars().any(char::is_control)
+            {
                 let known = longest.entry(entry.key.clone()).or_default();
                 if text.text.len() > known.len() {
                     known.clone_from(&text.text);
