@@ -17,7 +17,7 @@ pub(super) type Lint = (String, String);
 /// Commands that take a text: nothing in it is an argument.
 const TALK: [&str; 7] = ["say", "me", "broadcast", "bc", "bcast", "announce", "alert"];
 /// Commands that show something: normal for everybody.
-const SHOW: [&str; 13] = [
+const SHOW: [&str; 11] = [
     "tellraw",
     "title",
     "tell",
@@ -29,15 +29,12 @@ const SHOW: [&str; 13] = [
     "stopsound",
     "particle",
     "bossbar",
-    "minecraft:tellraw",
-    "minecraft:title",
 ];
 /// Commands that do something to the player whom they name.
 const NAME_A_PLAYER: [&str; 7] = ["give", "xp", "experience", "effect", "eco", "economy", "advancement"];
 /// What plug-ins keep a number of, each with a word of its own for adding to it.
-const ACCOUNTS: [&str; 12] = [
-    "eco", "economy", "money", "bal", "balance", "bank", "points", "tokens", "coins", "gems", "credits", "p",
-];
+const ACCOUNTS: [&str; 11] =
+    ["eco", "economy", "money", "bal", "balance", "bank", "points", "tokens", "coins", "gems", "credits"];
 
 // Constant patterns: the tests below use each of them.
 #[allow(clippy::unwrap_used)]
