@@ -56,6 +56,10 @@ impl Problems {
             (None, _) if NAMES_OF_RUN.contains(&key) && known.contains(&"run") => {
                 "did you mean `run`?".to_owned()
             }
+            (None, _) if key == "run" && known.contains(&"commands") => {
+                "did you mean `commands`? it takes a list: `commands: ['give {player} minecraft:diamond 3']`"
+                    .to_owned()
+            }
             (None, Some(section)) => {
                 let of_a_list = ["rewards.*.commands.*", "rewards.*.one_of.*"].contains(&section);
                 let (under, section) = match section.strip_suffix(".*").filter(|_| of_a_list) {

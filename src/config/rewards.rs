@@ -20,8 +20,8 @@ use crate::domain::template::{Finding, Placeholder, Template, Unsendable, Values
 
 /// More votes than a player ever gives.
 const MANY: u64 = 9_999_999_999;
-/// The greatest weight, so that no sum of weights is too great.
-const HEAVIEST: u32 = 1_000_000;
+/// The greatest weight: as many as fit into the largest file still have a sum of 32 bits.
+const HEAVIEST: u32 = 100_000;
 
 /// The words of `in_doubt`.
 pub(super) const IN_DOUBT: [(&str, InDoubtRule); 3] =
@@ -136,8 +136,13 @@ fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Ch
         let commands = match section.get("commands") {
             Some(node) => commands(problems, node, context),
             None => {
-                let remedy = "write `commands:` beside `weight`, and below it one line per command";
-                problems.error(node.place(), "it has a weight and no commands", remedy);
+                // A misspelt key was told.
+                let meant = |key: &str| key == "run" || nearest(key, ["commands"]).is_some();
+                if !matches!(&node.value, Value::Map(map) if map.entries.iter().any(|entry| meant(&entry.key)))
+                {
+                    let remedy = "write `commands:` beside `weight`, and below it one line per command";
+                    problems.error(node.place(), "it has a weight and no commands", remedy);
+                }
                 Vec::new()
             }
         };
