@@ -51,6 +51,7 @@ static ABOUT_VOTER: LazyLock<Regex> = LazyLock::new(|| {
 static QUOTED_NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"\s(?:"\{player\}"|'\{player\}')(?:\s|$)"#).unwrap());
 
+/// A placeholder, ours or not, of which something else is told.
 #[allow(clippy::unwrap_used)]
 static LIKE_A_PLACEHOLDER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\{[A-Za-z_]+\}|%[A-Za-z0-9_.:-]+%").unwrap());
