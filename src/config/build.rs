@@ -70,12 +70,18 @@ fn calendar(problems: &mut Problems, node: Option<&Node>) -> Calendar {
         let text = problems.text(node, "Europe/Berlin")?;
         let found = TimeZone::get(&text.text);
         if found.is_err() {
-            let known: Vec<TimeZoneName<'_>> = db().available().collect();
-            let remedy = match nearest(&text.text, known.iter().map(TimeZoneName::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "write a continent and a city, like Europe/Berlin, or UTC".to_owned(),
-            };
-            problems.error(node.place(), format!("{}is no time zone", quoted(node, text)), remedy);
+            let message = format!("{}is no time zone", quoted(node, text));
+            problems.error(node.place(), message, meant_zone(&text.text));
+        } else if let Some((_, sign)) = text.text.to_lowercase().split_once("etc/gmt")
+            && let Some(way) =
+                [('+', "behind"), ('-', "ahead of")].iter().find(|(way, _)| sign.starts_with(*way))
+        {
+            let message = format!(
+                "{}has its clocks {} UTC: in these names the signs are turned round",
+                quoted(node, text),
+                way.1
+            );
+            problems.warning(node.place(), message, "write a continent and a city, like Europe/Berlin");
         }
         found.ok()
     });
@@ -87,6 +93,20 @@ fn calendar(problems: &mut Problems, node: Option<&Node>) -> Calendar {
         time_zone: time_zone.unwrap_or(TimeZone::UTC),
         // At most seven.
         grace: grace.and_then(|grace| u32::try_from(grace.as_secs() / DAY).ok()).unwrap_or(0),
+    }
+}
+
+/// What to write in place of a time zone that there is none of.
+fn meant_zone(text: &str) -> String {
+    let known: Vec<TimeZoneName<'_>> = db().available().collect();
+    let names = || known.iter().map(TimeZoneName::as_str);
+    let city = text.trim().replace(' ', "_").to_lowercase();
+    let is_city = |name: &&str| name.to_lowercase().rsplit('/').next() == Some(city.as_str());
+    let of_city = names().filter(|name| !name.starts_with("Etc/")).find(is_city);
+    // A short name is like any other, and the nearest to `GMT+3` would be another hour.
+    match of_city.or_else(|| nearest(text, names()).filter(|_| text.contains('/'))) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write a continent and a city whose clocks go like those of your players, such as Europe/Moscow, or UTC".to_owned(),
     }
 }
 

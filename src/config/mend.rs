@@ -68,9 +68,11 @@ pub(super) fn mend(text: &str) -> (String, Vec<Mended>) {
 fn missing_space(line: &str) -> Option<(usize, usize)> {
     let found = NO_SPACE.captures(line)?;
     let (lead, key) = (found.get(1)?, found.get(2)?);
-    // `minecraft:give` is no key, and in a list only the options of a command are.
+    // `minecraft:give` is no key, and in a list only the options of a command and of a choice are.
     let known = match lead.as_str().contains('-') {
-        true => keys::under("rewards.*.commands.*").contains(&key.as_str()),
+        true => ["rewards.*.commands.*", "rewards.*.one_of.*"]
+            .iter()
+            .any(|section| keys::under(section).contains(&key.as_str())),
         false => keys::is_known(key.as_str()),
     };
     known.then_some((key.start(), key.end()))

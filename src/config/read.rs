@@ -56,9 +56,18 @@ impl Problems {
             (None, _) if NAMES_OF_RUN.contains(&key) && known.contains(&"run") => {
                 "did you mean `run`?".to_owned()
             }
+            (None, _) if key == "run" && known.contains(&"commands") => {
+                "did you mean `commands`? it takes a list: `commands: ['give {player} minecraft:diamond 3']`"
+                    .to_owned()
+            }
             (None, Some(section)) => {
+                let of_a_list = ["rewards.*.commands.*", "rewards.*.one_of.*"].contains(&section);
+                let (under, section) = match section.strip_suffix(".*").filter(|_| of_a_list) {
+                    Some(list) => ("beside an entry of", list),
+                    None => ("under", section),
+                };
                 let section = section.replace(".*", ".NAME");
-                format!("it belongs under `{section}`; check how far the line is indented")
+                format!("it belongs {under} `{section}`; check how far the line is indented")
             }
             (None, None) if pattern.is_empty() => {
                 format!("the top of the file has {}; check how far the line is indented", names())
@@ -171,7 +180,18 @@ impl Problems {
                 ("is too short or too long", format!("take something between {least} and {most}"))
             }
             None if !written.is_empty() && written.bytes().all(|b| b.is_ascii_digit()) => {
-                ("has no unit", format!("write {}", instance(node, &format!("{}s", shown(written)))))
+                // Where seconds can be meant, they are.
+                let in_range = |unit: &&str| {
+                    units::duration(&format!("{written}{unit}")).is_some_and(|time| range.contains(&time))
+                };
+                let units: Vec<&str> = ["s", "m", "h", "d"].into_iter().filter(in_range).collect();
+                let units = match units.as_slice() {
+                    [] | ["s", ..] => vec!["s"],
+                    _ => units,
+                };
+                let meant = |unit: &&str| instance(node, &format!("{}{unit}", shown(written)));
+                let meant: Vec<String> = units.iter().map(meant).collect();
+                ("has no unit", format!("write {}", meant.join(" or ")))
             }
             None => (
                 "is not a time",
@@ -184,7 +204,8 @@ impl Problems {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, node: Option<&Node>, default: bool) -> bool {
-        let example = if default { "true" } else { "false" };
+        // Whoever writes it wants what does not hold without it.
+        let example = if default { "false" } else { "true" };
         let Some((node, text)) = node.and_then(|node| Some((node, self.text(node, example)?))) else {
             return default;
         };
@@ -200,6 +221,25 @@ impl Problems {
         let message = format!("{}is neither true nor false", quoted(node, text));
         self.error(node.place(), message, format!("write {meant}"));
         default
+    }
+
+    /// The entries of a list, or the one value that stands in its place. `example` is how such a list looks.
+    pub(super) fn several<'n>(&mut self, node: Option<&'n Node>, example: &str) -> &'n [Node] {
+        let Some(node) = node else { return &[] };
+        match &node.value {
+            Value::List(list) if list.entries.is_empty() => {
+                let remedy = format!("write {}, or take the line out", instance(node, example));
+                self.error(node.place(), "the list is empty", remedy);
+            }
+            Value::Text(text) if text.text.contains(',') && may_be_shown(node, text) => {
+                let meant = format!("[{}]", shown(&text.text));
+                let message = "several values need square brackets around them";
+                self.error(node.place(), message, format!("write {}", instance(node, &meant)));
+                return &[];
+            }
+            _ => {}
+        }
+        one_or_more(Some(node))
     }
 
     /// One of a few words.

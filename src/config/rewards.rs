@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use super::keys::{NAMES_OF_RUN, under};
 use super::lints;
 use super::problem::{Problems, listed, nearest, shown};
+use super::read::one_or_more;
 use super::rules::{self, Rules};
 use super::yaml::{Entry, Map, Node, Style, Value};
 use crate::domain::calendar::Calendar;
@@ -19,8 +20,8 @@ use crate::domain::template::{Finding, Placeholder, Template, Unsendable, Values
 
 /// More votes than a player ever gives.
 const MANY: u64 = 9_999_999_999;
-/// The greatest weight, so that no sum of weights is too great.
-const HEAVIEST: u32 = 1_000_000;
+/// The greatest weight: as many as fit into the largest file still have a sum of 32 bits.
+const HEAVIEST: u32 = 100_000;
 
 /// The words of `in_doubt`.
 pub(super) const IN_DOUBT: [(&str, InDoubtRule); 3] =
@@ -71,8 +72,12 @@ fn reward(problems: &mut Problems, entry: &Entry, context: &Context<'_>) -> Rewa
     let Rules { scope, rules, milestones } = rules::read(problems, &section, context);
     let commands = section.get("commands").map_or_else(Vec::new, |node| commands(problems, node, context));
     let one_of = section.get("one_of").map_or_else(Vec::new, |node| one_of(problems, node, context));
-    let milestones_have_commands =
-        matches!(section.get("milestones").map(|node| &node.value), Some(Value::Map(_)));
+    let milestones_have_commands = match section.get("milestones").map(|node| &node.value) {
+        Some(Value::Map(_)) => true,
+        // It was told how these are written.
+        Some(Value::List(list)) => list.entries.iter().any(|node| matches!(node.value, Value::Map(_))),
+        _ => false,
+    };
     if section.get("commands").is_none() && section.get("one_of").is_none() && !milestones_have_commands {
         problems.error(
             entry.place(),
@@ -85,14 +90,16 @@ fn reward(problems: &mut Problems, entry: &Entry, context: &Context<'_>) -> Rewa
 
 /// Reads a list of commands.
 pub(super) fn commands(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Command> {
-    entries(problems, node).iter().filter_map(|node| checked_command(problems, node, context)).collect()
+    let remedy = "write one command per line below it, with a space behind the `-`: `- 'give {player} minecraft:diamond 3'`";
+    let entries = entries(problems, node, remedy);
+    entries.iter().filter_map(|node| checked_command(problems, node, context)).collect()
 }
 
 /// Reads a command, and tells of it what its owner may not know.
 fn checked_command(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Option<Command> {
     let command = command(problems, node, context)?;
     check_length(problems, node, &command, context);
-    for (message, remedy) in lints::of(&command) {
+    for (message, remedy) in lints::of(&command, node.get("require_online").is_some()) {
         problems.warning(node.place(), message, remedy);
     }
     Some(command)
@@ -100,7 +107,17 @@ fn checked_command(problems: &mut Problems, node: &Node, context: &Context<'_>) 
 
 fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Choice> {
     let mut choices = Vec::new();
-    for node in entries(problems, node) {
+    let remedy = "write what can be drawn below it, each with a `-` before it: a command, or `commands:` and its `weight:`";
+    for node in entries(problems, node, remedy) {
+        if let Value::List(_) = node.value {
+            let message = "a list stands where one command or the key `commands` belongs";
+            problems.error(
+                node.place(),
+                message,
+                "write `commands:` behind the `-`, and the list behind that",
+            );
+            continue;
+        }
         let is_choice =
             |map: &Map| map.entries.iter().any(|entry| matches!(entry.key.as_str(), "commands" | "weight"));
         if !matches!(&node.value, Value::Map(map) if is_choice(map)) {
@@ -119,24 +136,33 @@ fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Ch
         let commands = match section.get("commands") {
             Some(node) => commands(problems, node, context),
             None => {
-                let remedy = "write `commands:` beside `weight`, and below it one line per command";
-                problems.error(node.place(), "it has a weight and no commands", remedy);
+                // A misspelt key was told.
+                let meant = |key: &str| key == "run" || nearest(key, ["commands"]).is_some();
+                if !matches!(&node.value, Value::Map(map) if map.entries.iter().any(|entry| meant(&entry.key)))
+                {
+                    let remedy = "write `commands:` beside `weight`, and below it one line per command";
+                    problems.error(node.place(), "it has a weight and no commands", remedy);
+                }
                 Vec::new()
             }
         };
         choices.push(Choice { weight, commands });
     }
+    if let ([_], [_]) = (choices.as_slice(), one_or_more(Some(node))) {
+        let message = "of one entry, always the same one is drawn";
+        let remedy = "write a second entry; or take `one_of` out, and write the commands below `commands`";
+        problems.warning(node.place(), message, remedy);
+    }
     choices
 }
 
-fn entries<'n>(problems: &mut Problems, node: &'n Node) -> &'n [Node] {
+fn entries<'n>(problems: &mut Problems, node: &'n Node, remedy: &str) -> &'n [Node] {
     let message = match &node.value {
         Value::List(list) if !list.entries.is_empty() => return &list.entries,
         Value::Broken => return &[],
         Value::List(_) | Value::Nothing => "the list is empty",
         Value::Text(_) | Value::Map(_) => "this is no list",
     };
-    let remedy = "write one command per line below it, with a space behind the `-`: `- 'give {player} minecraft:diamond 3'`";
     problems.error(node.place(), message, remedy);
     &[]
 }
@@ -224,7 +250,7 @@ fn template(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Opti
     for finding in findings {
         match finding {
             Finding::UnknownPlaceholder(name) => {
-                let remedy = match nearest(&name, known()) {
+                let remedy = match lints::meant_by(&name).or_else(|| nearest(&name, known())) {
                     Some(near) => format!("did you mean `{{{near}}}`?"),
                     None => {
                         format!("there are {}; if the braces are meant for the game, write them twice", all())
@@ -234,7 +260,7 @@ fn template(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Opti
             }
             Finding::PercentWord(word) => {
                 let name = word.trim_matches('%').to_lowercase();
-                let remedy = match known().find(|known| *known == name) {
+                let remedy = match known().find(|known| *known == name).or_else(|| lints::meant_by(&name)) {
                     Some(known) => format!("write `{{{known}}}`"),
                     None => format!("leave it out; Votive fills in {}", all()),
                 };

@@ -7,13 +7,13 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::{Timestamp, ToSpan};
 
 use super::problem::{Problems, listed};
-use super::read::{Section, one_or_more, quoted};
+use super::read::{Section, quoted};
 use super::rewards::{self, Context};
-use super::units;
 use super::yaml::{Entry, Node, Value};
+use super::{lints, units};
 use crate::domain::counter::Scope;
 use crate::domain::player::PlayerName;
-use crate::domain::reward::Command;
+use crate::domain::reward::{Command, Reward};
 use crate::domain::rule::{Chance, Period, Rule, WEEKDAYS};
 
 const SCOPES: [(&str, Scope); 2] = [("server", Scope::Server), ("network", Scope::Network)];
@@ -21,7 +21,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The rules that ask for the day or the time of the day, by their keys: they need to know the owner's time zone.
-const OF_THE_CALENDAR: [&str; 6] = ["streak_days", "every_streak_days", "days", "between", "from", "until"];
+const OF_THE_CALENDAR: [&str; 7] =
+    ["streak_days", "every_streak_days", "days", "between", "from", "until", "limit"];
 
 /// What the keys of a reward say about when it applies.
 pub(super) struct Rules {
@@ -46,7 +47,7 @@ pub(super) fn read(problems: &mut Problems, section: &Section<'_>, context: &Con
     }
     rules.extend(problems.number(section.get("streak_days"), "7").map(Rule::StreakDays));
     rules.extend(problems.number(section.get("every_streak_days"), "7").map(Rule::EveryStreakDays));
-    let days = one_or_more(section.get("days")).iter();
+    let days = problems.several(section.get("days"), "[saturday, sunday]").iter();
     let days: Vec<_> = days.filter_map(|node| problems.choice(Some(node), &WEEKDAYS)).collect();
     if !days.is_empty() {
         rules.push(Rule::Days(days));
@@ -62,15 +63,16 @@ pub(super) fn read(problems: &mut Problems, section: &Section<'_>, context: &Con
     // The last one: it tells how often the player had the reward, which matters only if all else holds.
     rules.extend(limit(problems, section.get("limit")));
     if let Some((node, why)) = never(section, &rules) {
-        problems.error(
-            node.place(),
-            format!("this can never come: {why}"),
-            "take one of the two out, or make two rewards",
-        );
+        let remedy = match why.0 {
+            "until" => "correct one of the dates",
+            "except_players" => "correct the names",
+            _ => "take one of the two out, or make two rewards",
+        };
+        problems.error(node.place(), format!("this can never come: {}", why.1), remedy);
     }
-    for node in ["days", "players", "except_players"].iter().filter_map(|key| section.get(key)) {
-        if matches!(&node.value, Value::List(list) if list.entries.is_empty()) {
-            problems.error(node.place(), "the list is empty", "write at least one, or take the line out");
+    for (key, message) in rules.iter().filter_map(lints::needless) {
+        if let Some(node) = section.get(key) {
+            problems.warning(node.place(), message, "take the line out");
         }
     }
     Rules { scope, rules, milestones: milestones.unwrap_or_default() }
@@ -78,9 +80,12 @@ pub(super) fn read(problems: &mut Problems, section: &Section<'_>, context: &Con
 
 /// Tells which time zone holds where nobody has said, if a reward asks for the day or the time of the day.
 pub(super) fn warn_of_utc(problems: &mut Problems, rewards: &[rewards::Read<'_>]) {
-    let of_the_calendar =
-        |entry: &Entry| OF_THE_CALENDAR.iter().find_map(|key| Some((*key, entry.node.get(key)?.clone())));
-    if let Some((key, node)) = rewards.iter().find_map(|(_, entry)| of_the_calendar(entry)) {
+    let of_the_calendar = |reward: &Reward, entry: &Entry| {
+        let for_ever = reward.rules.iter().any(|rule| matches!(rule, Rule::Limit(_, Period::Total)));
+        let mut keys = OF_THE_CALENDAR.iter().filter(|key| **key != "limit" || !for_ever);
+        keys.find_map(|key| Some((*key, entry.node.get(key)?.clone())))
+    };
+    if let Some((key, node)) = rewards.iter().find_map(|(reward, entry)| of_the_calendar(reward, entry)) {
         let message =
             format!("`{key}` goes by the clock of UTC, because nothing says where your players live");
         let remedy = "write `calendar:` at the top of the file, and below it, indented, `time_zone: Europe/Berlin` or what is yours";
@@ -92,7 +97,22 @@ fn chance(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {
     let parse = |text: &str| units::percent(text).filter(|chance| (1..=Chance::WHOLE).contains(chance));
     let form =
         "a chance: a number above 0 and up to 100 with `%` behind it, and at most 4 digits behind a `.`";
-    problems.parsed(node, form, "5%", parse).map(|chance| Rule::Chance(Chance(chance)))
+    let example = match node.map(|node| &node.value) {
+        Some(Value::Text(text)) => meant_chance(&text.text).filter(|meant| parse(meant).is_some()),
+        _ => None,
+    };
+    let example = example.as_deref().unwrap_or("5%");
+    problems.parsed(node, form, example, parse).map(|chance| Rule::Chance(Chance(chance)))
+}
+
+/// The chance that `5`, `5,5%` or `0.05` was probably meant to be.
+fn meant_chance(text: &str) -> Option<String> {
+    let text = text.replace(',', ".");
+    let number = text.trim_end_matches(['%', ' ']);
+    let percent = units::percent(&format!("{number}%"))?;
+    // A part of one, as a program counts chances.
+    let of_one = !text.contains('%') && percent < 10_000;
+    Some(Chance(if of_one { percent * 100 } else { percent }).to_string())
 }
 
 /// The milestones and the commands of each, which has none in a list of numbers.
@@ -105,6 +125,10 @@ fn milestones(
     let mut milestones = BTreeMap::new();
     let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with(['0', '+']));
     if let Value::Map(map) = &node.value {
+        if map.entries.is_empty() {
+            let remedy = "write `milestones: [50, 100]`, or take the line out";
+            problems.error(node.place(), "there are no milestones", remedy);
+        }
         for entry in &map.entries {
             let Some(votes) = number(&entry.key) else {
                 let remedy =
@@ -115,7 +139,15 @@ fn milestones(
             milestones.insert(votes, rewards::commands(problems, &entry.node, context));
         }
     } else {
-        for node in one_or_more(Some(node)) {
+        for node in problems.several(Some(node), "[50, 100]") {
+            if let Value::Map(map) = &node.value {
+                let message = "a milestone with commands has no `-` before it";
+                let key = map.entries.iter().find_map(|entry| number(&entry.key)).unwrap_or(50);
+                let remedy =
+                    format!("write `{key}:` and below it, indented, its commands with a `-` before each");
+                problems.error(node.place(), message, remedy);
+                continue;
+            }
             let Some(votes) = problems.number(Some(node), "50") else { continue };
             if milestones.insert(votes, Vec::new()).is_some() {
                 problems.error(
@@ -125,18 +157,12 @@ fn milestones(
                 );
             }
         }
-        if matches!(&node.value, Value::List(list) if list.entries.is_empty())
-            || matches!(node.value, Value::Nothing)
-        {
-            let remedy = "write `milestones: [50, 100]`, or take the line out";
-            problems.error(node.place(), "there are no milestones", remedy);
-        }
     }
-    Some(milestones)
+    (!milestones.is_empty()).then_some(milestones)
 }
 
 fn between(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {
-    let form = "two times of the day, which differ, with `-` between them";
+    let form = "two different times of the day with `-` between them";
     problems.parsed(node, form, "18:00-22:00", |text| {
         let (from, until) = text.split_once('-')?;
         let (from, until) = (from.trim_end(), until.trim_start());
@@ -175,11 +201,25 @@ fn until(problems: &mut Problems, node: Option<&Node>, context: &Context<'_>) ->
 
 /// The beginning of a date, so many `days` after it, or a moment.
 fn moment(problems: &mut Problems, node: Option<&Node>, days: i64) -> Option<DateTime> {
-    let form = "a date, or a date with a time behind it like 2026-12-24T18:00";
-    problems.parsed(node, form, "2026-12-24", |text| match text.split_once(['T', ' ']) {
+    let form = "a day of the calendar, written year-month-day, or such a day with a time behind it: 2026-12-24T18:00";
+    let example = match node.map(|node| &node.value) {
+        Some(Value::Text(text)) if text.text.contains('T') => Some("2026-12-24T18:00".to_owned()),
+        Some(Value::Text(text)) => meant_date(&text.text),
+        _ => None,
+    };
+    let example = example.as_deref().unwrap_or("2026-12-24");
+    problems.parsed(node, form, example, |text| match text.split_once(['T', ' ']) {
         Some((day, time)) => Some(date(day)?.to_datetime(clock(time)?)),
         None => Some(date(text)?.checked_add(days.days()).ok()?.to_datetime(Time::midnight())),
     })
+}
+
+/// The date that `24.12.2026` was meant to be.
+fn meant_date(text: &str) -> Option<String> {
+    let mut parts = text.split('.');
+    let (day, month, year) = (parts.next()?.trim(), parts.next()?.trim(), parts.next()?.trim());
+    let meant = format!("{year}-{month:0>2}-{day:0>2}");
+    date(&meant).map(|_| meant)
 }
 
 fn date(text: &str) -> Option<Date> {
@@ -196,7 +236,7 @@ fn limit(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {
 fn players(problems: &mut Problems, node: Option<&Node>, context: &Context<'_>) -> Option<Vec<String>> {
     let node = node?;
     let mut players = Vec::new();
-    for node in one_or_more(Some(node)) {
+    for node in problems.several(Some(node), "[Steve, Alex]") {
         let Some(text) = problems.text(node, "Steve") else { continue };
         match PlayerName::parse(&text.text, context.bedrock_prefix) {
             Ok(player) => players.push(player.key()),
@@ -206,17 +246,17 @@ fn players(problems: &mut Problems, node: Option<&Node>, context: &Context<'_>) 
             }
         }
     }
-    Some(players)
+    (!players.is_empty()).then_some(players)
 }
 
-/// Why no vote ever meets all of the rules, and the key that shows it.
-fn never<'n>(section: &Section<'n>, rules: &[Rule]) -> Option<(&'n Node, String)> {
+/// Why no vote ever meets all of the rules, behind the key that shows it.
+fn never<'n>(section: &Section<'n>, rules: &[Rule]) -> Option<(&'n Node, (&'static str, String))> {
     let pair = rules
         .iter()
         .enumerate()
         .find_map(|(index, one)| rules[index + 1..].iter().find_map(|other| exclude(one, other)));
-    let (key, why) = pair.or_else(|| none_of_the_days(rules))?;
-    Some((section.get(key)?, why))
+    let why = pair.or_else(|| none_of_the_days(rules))?;
+    Some((section.get(why.0)?, why))
 }
 
 /// Why none of the days of the week is between the first and the last date.

@@ -10,9 +10,9 @@ use super::problem::{At, Problems, listed, nearest, shown};
 use super::read::{Section, may_be_shown, one_or_more, quoted};
 use super::rewards::{self, IN_DOUBT};
 use super::yaml::{Entry, Node, Value};
-use super::{GameServer, Secret, Sources, Timeouts, address, secrets, units, values};
+use super::{GameServer, Secret, Sources, Timeouts, address, lints, secrets, units, values};
 use crate::domain::reply::ReplyRules;
-use crate::domain::reward::{ReceiptRule, Reward};
+use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward};
 use crate::domain::rule;
 use crate::domain::template::Placeholder;
 use crate::domain::vote::ServerRef;
@@ -61,7 +61,7 @@ pub(super) fn read(
         values.extend(values::read(problems, section.get("values")));
         check_placeholders(problems, &section, entry, &given, &values);
         used.extend(given.iter().map(|reward| reward.name.clone()));
-        let in_doubt = problems.choice(section.get("in_doubt"), &IN_DOUBT).unwrap_or_default();
+        let in_doubt = in_doubt(problems, section.get("in_doubt"), &given);
         let receipts = problems.choice(section.get("receipts"), &RECEIPTS).unwrap_or_default();
         let receipts_keep = problems.duration(section.get("receipts_keep"), HOUR..=365 * DAY, 7 * DAY);
         let replies = replies(problems, section.get("replies"));
@@ -246,6 +246,25 @@ fn check_placeholders(
             );
         }
     }
+}
+
+/// What the commands of a server do in doubt, and which of its rewards are given twice by that.
+fn in_doubt(problems: &mut Problems, node: Option<&Node>, rewards: &[Arc<Reward>]) -> InDoubtRule {
+    let rule = problems.choice(node, &IN_DOUBT).unwrap_or_default();
+    let twice = |reward: &&Arc<Reward>| {
+        let mut inherited = reward.all_commands().filter(|command| command.in_doubt.is_none());
+        inherited.any(|command| lints::adds_up(&command.run.to_string()))
+    };
+    let twice: Vec<&str> = rewards.iter().filter(twice).map(|reward| reward.name.as_str()).collect();
+    if let (Some(node), InDoubtRule::Repeat, false) = (node, rule, twice.is_empty()) {
+        let message = format!(
+            "it holds for every command that has no `in_doubt` of its own, and those of {} give twice when they run twice",
+            listed(twice)
+        );
+        let remedy = "take this line out, and write `in_doubt: repeat` at the commands that do no harm when they run twice";
+        problems.warning(node.place(), message, remedy);
+    }
+    rule
 }
 
 fn replies(problems: &mut Problems, node: Option<&Node>) -> ReplyRules {

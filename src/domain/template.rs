@@ -4,6 +4,7 @@
 //! through, so JSON and SNBT need no care; `{{name}}`, and only that form, yields a literal `{name}`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::LazyLock;
 
 use jiff::civil::DateTime;
@@ -66,6 +67,11 @@ impl Placeholder {
 
     fn named(name: &str) -> Option<Placeholder> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, placeholder)| *placeholder)
+    }
+
+    fn name(self) -> &'static str {
+        // All of them are there.
+        Self::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -229,6 +235,17 @@ impl Template {
     }
 }
 
+/// As the owner wrote it, but with `{{name}}` as what it yields, and `%player%` as `{player}`.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.name()),
+            Part::Own(name) => write!(f, "{{{name}}}"),
+        })
+    }
+}
+
 /// Why a rendered command is never sent.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Unsendable {
@@ -300,6 +317,7 @@ mod tests {
         assert_eq!(findings, []);
         assert_eq!(template.render(&values(&own())).unwrap(), "say {player}");
         assert_eq!(template.own().collect::<Vec<_>>(), ["votes_x"]);
+        assert_eq!(template.to_string(), "say {votes_x}");
         assert_eq!(
             template.render(&values(&BTreeMap::new())),
             Err(Unsendable::NoValue("votes_x".to_owned()))
@@ -327,6 +345,7 @@ mod tests {
     #[test]
     fn doubled_braces_are_literal_and_only_in_that_form() {
         assert_eq!(render("{{player}} {{anything}}"), "{player} {anything}");
+        assert_eq!(parse("{{anything}} %player%").0.to_string(), "{anything} {player}");
         assert_eq!(render("{{player} {player}}"), "{Steve Steve}");
     }
 
