@@ -76,8 +76,17 @@ pub fn find(explicit: Option<PathBuf>) -> Result<PathBuf, Box<Problem>> {
 
 /// Loads a configuration.
 pub fn load(sources: &Sources) -> Loaded {
+    load_with(sources, Some(sources))
+}
+
+/// Loads a configuration for somebody who may not read its secrets and does not need them: those in it are empty.
+pub fn load_without_secrets(sources: &Sources) -> Loaded {
+    load_with(sources, None)
+}
+
+fn load_with(sources: &Sources, secrets: Option<&Sources>) -> Loaded {
     let mut problems = Problems::new(sources.path.clone());
-    let config = read(sources, &mut problems);
+    let config = read(sources, secrets, &mut problems);
     let (errors, warnings) = problems.finish();
     Loaded {
         warnings,
@@ -88,7 +97,7 @@ pub fn load(sources: &Sources) -> Loaded {
     }
 }
 
-fn read(sources: &Sources, problems: &mut Problems) -> Option<Config> {
+fn read(sources: &Sources, secrets: Option<&Sources>, problems: &mut Problems) -> Option<Config> {
     let text = match text(&sources.path) {
         Ok(text) => text,
         Err((at, message, remedy)) => {
@@ -103,7 +112,7 @@ fn read(sources: &Sources, problems: &mut Problems) -> Option<Config> {
         return None;
     }
     overrides::apply(&mut root, &sources.env, problems);
-    build::build(&root, sources, problems)
+    build::build(&root, sources, secrets, problems)
 }
 
 /// The text of the file, or what is wrong with it.

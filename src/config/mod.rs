@@ -34,8 +34,9 @@ use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 
 pub(crate) use build::STATE_DIR;
-pub use load::{Loaded, Sources, find, load};
+pub use load::{Loaded, Sources, find, load, load_without_secrets};
 pub use problem::{At, Level, Position, Problem};
+pub(crate) use units::duration;
 
 /// Everything that `rewards.yaml`, the environment and the command line say, checked.
 #[derive(Clone, Debug)]
