@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod client;
 mod demo;
+mod import;
 mod resolve;
 mod restore;
 mod retry;
@@ -88,6 +89,12 @@ enum Command {
     /// votes from before the restore that are not in the backup are refused until you retry them. The ledger that was there
     /// is kept beside the new one.
     Restore(restore::Args),
+    /// Take over how often players have voted before Votive, from a CSV file; the daemon has to be stopped
+    ///
+    /// The file has the columns player, total, streak and last_vote; the last two can be left out. Without --apply,
+    /// nothing is changed and you see what would be. A second import replaces the totals of the first; what Votive has
+    /// counted itself stays, and is added.
+    Import(import::Args),
 }
 
 /// Runs what the command line asks for; ends the process where that is `--help`, `--version` or a mistake.
@@ -106,6 +113,7 @@ pub fn run() -> anyhow::Result<Outcome> {
         Command::Retry(args) => retry::run(&options, args),
         Command::Backup(args) => backup::run(&options, &args),
         Command::Restore(args) => restore::run(&options, &args),
+        Command::Import(args) => import::run(options, &args),
     }
 }
 
