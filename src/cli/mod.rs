@@ -9,6 +9,7 @@ mod resolve;
 mod restore;
 mod retry;
 mod run;
+mod schema;
 mod simulate;
 mod test_vote;
 
@@ -73,6 +74,8 @@ enum Command {
     /// Touches no game server, no ledger and no daemon, and needs no secrets. The events are simulate-1, simulate-2 and so
     /// on: what they draw is what a real vote with that id would draw.
     Simulate(simulate::Args),
+    /// Print a JSON Schema of rewards.yaml, with which editors complete keys and mark mistakes
+    Schema,
     /// Tell the running daemon whether a command ran that is in doubt
     Resolve(resolve::Args),
     /// Have the running daemon try again what is refused or closed about a vote
@@ -109,6 +112,7 @@ pub fn run() -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(&options, &args),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::Simulate(args) => simulate::run(options, &args),
+        Command::Schema => schema::run(),
         Command::Resolve(args) => resolve::run(&options, args),
         Command::Retry(args) => retry::run(&options, args),
         Command::Backup(args) => backup::run(&options, &args),

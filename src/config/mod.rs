@@ -34,9 +34,14 @@ use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 
 pub(crate) use build::STATE_DIR;
+pub use keys::keys;
 pub use load::{Loaded, Sources, find, load, load_without_secrets};
 pub use problem::{At, Level, Position, Problem};
 pub(crate) use units::duration;
+
+/// The JSON Schema of `rewards.yaml`, for editors. Of draft 7: the YAML language server, which most of them use, promises
+/// no more.
+pub const SCHEMA: &str = include_str!("rewards.schema.json");
 
 /// Everything that `rewards.yaml`, the environment and the command line say, checked.
 #[derive(Clone, Debug)]
