@@ -393,7 +393,7 @@ async fn the_document_of_a_broken_configuration() {
     let file = rig.path("rewards.yaml").display().to_string();
     let yaml = std::fs::read_to_string(rig.path("rewards.yaml")).unwrap();
     let yaml = yaml.replace("    id: 1", "    id: x\n    paces: 20/s");
-    std::fs::write(rig.path("rewards.yaml"), yaml + "  spare:\n    commands: ['say hi']\n").unwrap();
+    std::fs::write(rig.path("rewards.yaml"), yaml + "  spare:\n    commands: ['tell {player} hi']\n").unwrap();
     let (document, code) = document(&rig, &["--online"]).await;
     assert_eq!(code, 78);
     let lines: Vec<_> =
@@ -507,7 +507,7 @@ fn simulated(keys: &str) -> (GameServer, Game, Arc<SimulatedNetwork>) {
 servers:
   survival: {{id: 1, rcon: '127.0.0.1:1', password: 'rcon-password', rewards: [daily], {keys}}}
 rewards:
-  daily: {{commands: ['say hi']}}
+  daily: {{commands: ['tell {player} hi']}}
 "
     );
     std::fs::write(&path, yaml).unwrap();

@@ -4,16 +4,22 @@ mod backup;
 mod check;
 mod client;
 mod demo;
+mod import;
 mod reload;
 mod resolve;
 mod restore;
 mod retry;
 mod run;
+mod schema;
+mod simulate;
 mod test_vote;
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, GameServer, Sources};
 
 /// Writes a line to stderr. That nobody can read it is no reason to stop, let alone to panic.
 #[macro_export]
@@ -69,6 +75,13 @@ enum Command {
     Demo(demo::Args),
     /// Have the running daemon issue what a vote would earn, without the platform
     TestVote(test_vote::Args),
+    /// See what votes would bring: every command, and why each reward comes or does not
+    ///
+    /// Touches no game server, no ledger and no daemon, and needs no secrets. The events are simulate-1, simulate-2 and so
+    /// on: what they draw is what a real vote with that id would draw.
+    Simulate(simulate::Args),
+    /// Print a JSON Schema of rewards.yaml, with which editors complete keys and mark mistakes
+    Schema,
     /// Tell the running daemon whether a command ran that is in doubt
     Resolve(resolve::Args),
     /// Have the running daemon try again what is refused or closed about a vote
@@ -85,6 +98,12 @@ enum Command {
     /// votes from before the restore that are not in the backup are refused until you retry them. The ledger that was there
     /// is kept beside the new one.
     Restore(restore::Args),
+    /// Take over how often players have voted before Votive, from a CSV file; the daemon has to be stopped
+    ///
+    /// The file has the columns player, total, streak and last_vote; the last two can be left out. Without --apply,
+    /// nothing is changed and you see what would be. A second import replaces the totals of the first; what Votive has
+    /// counted itself stays, and is added.
+    Import(import::Args),
 }
 
 /// Runs what the command line asks for; ends the process where that is `--help`, `--version` or a mistake.
@@ -99,9 +118,33 @@ pub fn run() -> anyhow::Result<Outcome> {
         Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),
         Command::TestVote(args) => test_vote::run(&options, args),
+        Command::Simulate(args) => simulate::run(options, &args),
+        Command::Schema => schema::run(),
         Command::Resolve(args) => resolve::run(&options, args),
         Command::Retry(args) => retry::run(&options, args),
         Command::Backup(args) => backup::run(&options, &args),
         Command::Restore(args) => restore::run(&options, &args),
+        Command::Import(args) => import::run(options, &args),
     }
+}
+
+/// The configuration, without its secrets; `None` where it has errors, which were told.
+fn configuration(options: Options) -> Option<Config> {
+    let told =
+        |problems: &[config::Problem]| problems.iter().for_each(|problem| crate::complain!("{problem}"));
+    let path = config::find(options.config).map_err(|problem| told(&[*problem])).ok()?;
+    let loaded = config::load_without_secrets(&Sources::from_process(path, options.state_dir));
+    loaded.config.map_err(|errors| told(&errors)).ok()
+}
+
+/// The game server that `--server` names.
+///
+/// # Errors
+/// Where there is none of this name: with the names that there are.
+fn server<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c GameServer> {
+    let found = config.servers.iter().find(|server| server.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = config.servers.iter().map(|server| server.name.as_str()).collect();
+        anyhow!("--server {name}: rewards.yaml has no server of this name, but {}", names.join(", "))
+    })
 }

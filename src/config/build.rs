@@ -33,12 +33,17 @@ const LONGEST_GRACE: Duration = Duration::from_secs(7 * DAY);
 /// What Floodgate may put in front of a name without the name needing quotes in a command.
 const BEDROCK_PREFIXES: [(&str, char); 4] = [(".", '.'), ("+", '+'), ("-", '-'), ("_", '_')];
 
-/// Builds the configuration; `None` where there are errors that leave nothing to build. Even a returned one is valid
-/// only if `problems` has no error.
-pub(super) fn build(root: &Node, sources: &Sources, problems: &mut Problems) -> Option<Config> {
+/// Builds the configuration, with the secrets from their sources, or without any; `None` where there are errors that
+/// leave nothing to build. Even a returned one is valid only if `problems` has no error.
+pub(super) fn build(
+    root: &Node,
+    sources: &Sources,
+    secrets: Option<&Sources>,
+    problems: &mut Problems,
+) -> Option<Config> {
     let section = problems.section(Some(root), "")?;
     let state_dir = state_directory(problems, section.get("state_dir"), sources);
-    let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), sources);
+    let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), secrets);
     let webhook = webhook(problems, section.get("webhook"));
     let players = players(problems, section.get("players"));
     let calendar = calendar(problems, section.get("calendar"));
@@ -54,7 +59,7 @@ pub(super) fn build(root: &Node, sources: &Sources, problems: &mut Problems) -> 
     if section.get("calendar").and_then(|calendar| calendar.get("time_zone")).is_none() {
         rules::warn_of_utc(problems, &rewards);
     }
-    let servers = servers::read(problems, servers, &rewards, &values, sources);
+    let servers = servers::read(problems, servers, &rewards, &values, secrets);
     Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers })
 }
 
@@ -129,7 +134,11 @@ fn state_directory(problems: &mut Problems, node: Option<&Node>, sources: &Sourc
         .unwrap_or_else(|| Path::new(STATE_DIR).to_owned())
 }
 
-fn gamemonitoring(problems: &mut Problems, node: Option<&Node>, sources: &Sources) -> Option<Gamemonitoring> {
+fn gamemonitoring(
+    problems: &mut Problems,
+    node: Option<&Node>,
+    sources: Option<&Sources>,
+) -> Option<Gamemonitoring> {
     let Some(node) = node else {
         problems.error(
             (&At::START, "gamemonitoring"),

@@ -78,6 +78,11 @@ pub(super) const KEYS: [(&str, Override); 61] = [
     ("rewards.*.commands.*.receipt", Override::None),
 ];
 
+/// Every key, written as above.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(key, _)| *key)
+}
+
 /// The keys right under a section (`""`, `webhook`, `servers.*`), each once.
 pub(super) fn under(section: &str) -> Vec<&'static str> {
     let section = if section.is_empty() { String::new() } else { format!("{section}.") };

@@ -85,8 +85,17 @@ pub fn find(explicit: Option<PathBuf>) -> Result<PathBuf, Box<Problem>> {
 
 /// Loads a configuration.
 pub fn load(sources: &Sources) -> Loaded {
+    load_with(sources, Some(sources))
+}
+
+/// Loads a configuration for somebody who may not read its secrets and does not need them: those in it are empty.
+pub fn load_without_secrets(sources: &Sources) -> Loaded {
+    load_with(sources, None)
+}
+
+fn load_with(sources: &Sources, secrets: Option<&Sources>) -> Loaded {
     let mut problems = Problems::new(sources.path.clone());
-    let config = read(sources, &mut problems);
+    let config = read(sources, secrets, &mut problems);
     let (errors, warnings) = problems.finish();
     Loaded {
         warnings,
@@ -105,9 +114,9 @@ pub fn state_dir(sources: &Sources) -> Option<PathBuf> {
     build::state_dir(&root, sources, &mut problems)
 }
 
-fn read(sources: &Sources, problems: &mut Problems) -> Option<Config> {
+fn read(sources: &Sources, secrets: Option<&Sources>, problems: &mut Problems) -> Option<Config> {
     let root = tree(sources, problems)?;
-    build::build(&root, sources, problems)
+    build::build(&root, sources, secrets, problems)
 }
 
 /// The file with the variables of the environment put into it.

@@ -36,9 +36,15 @@ use crate::domain::vote::ServerRef;
 use crate::text::counted;
 
 pub(crate) use build::STATE_DIR;
+pub use keys::keys;
 pub use live::Live;
-pub use load::{Loaded, Sources, find, load, state_dir};
+pub use load::{Loaded, Sources, find, load, load_without_secrets, state_dir};
 pub use problem::{At, Level, Position, Problem};
+pub(crate) use units::duration;
+
+/// The JSON Schema of `rewards.yaml`, for editors. Of draft 7: the YAML language server, which most of them use, promises
+/// no more.
+pub const SCHEMA: &str = include_str!("rewards.schema.json");
 
 /// Everything that `rewards.yaml`, the environment and the command line say, checked.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ pub(super) fn password(
     problems: &mut Problems,
     section: &Section<'_>,
     entry: &Entry,
-    sources: &Sources,
+    sources: Option<&Sources>,
 ) -> Option<(Secret, String)> {
     let example = format!("{}.rcon", super::problem::shown(&entry.key));
     let (node, is_file) = given(problems, section, entry.place(), ["password", "password_file"], &example)?;
@@ -39,7 +39,7 @@ pub(super) fn signing_tokens(
     problems: &mut Problems,
     section: &Section<'_>,
     place: Place<'_>,
-    sources: &Sources,
+    sources: Option<&Sources>,
 ) -> Vec<Secret> {
     let keys = ["signing_token", "signing_token_file"];
     let Some((node, is_file)) = given(problems, section, place, keys, "signing_token") else {
@@ -77,8 +77,14 @@ fn given<'n>(
     None
 }
 
-/// One secret and where it comes from.
-fn one(problems: &mut Problems, node: &Node, is_file: bool, sources: &Sources) -> Option<(Secret, String)> {
+/// One secret and where it comes from; without sources an empty one, which nobody is to use.
+fn one(
+    problems: &mut Problems,
+    node: &Node,
+    is_file: bool,
+    sources: Option<&Sources>,
+) -> Option<(Secret, String)> {
+    let Some(sources) = sources else { return Some((Secret::new(""), String::new())) };
     if is_file {
         let text = problems.text(node, "name_of_a_file")?;
         if text.folded {

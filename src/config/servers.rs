@@ -31,7 +31,7 @@ pub(super) fn read(
     node: Option<&Node>,
     rewards: &[rewards::Read<'_>],
     values: &BTreeMap<String, String>,
-    sources: &Sources,
+    sources: Option<&Sources>,
 ) -> Vec<GameServer> {
     let entries = problems.named(node);
     // Otherwise it was told what stands in the place of the servers, and nobody knows what they would have given.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Reads a duration: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let milliseconds = match unit {
         "ms" => 1,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Span;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,28 @@ pub struct CounterKey {
     pub scope: String,
     /// [`PlayerName::key`].
     pub player: String,
+}
+
+/// The most votes of a player that are taken over: more than anybody gives, and so few that no sum of them overflows.
+pub const MOST_IMPORTED: u64 = 1_000_000_000;
+
+/// What was counted before Votive of a player's votes for one game server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// Votes, at most [`MOST_IMPORTED`].
+    pub total: u64,
+    /// The first and the last day of the latest streak, if there was one.
+    pub streak: Option<(Date, Date)>,
+}
+
+impl Imported {
+    /// So many votes, of which the last was on `last_vote` and ended a streak of so many days; `None` where no calendar
+    /// goes back that far.
+    pub fn new(total: u64, streak: u32, last_vote: Date) -> Option<Self> {
+        let Some(before) = streak.checked_sub(1) else { return Some(Imported { total, streak: None }) };
+        let first = last_vote.checked_sub(Span::new().try_days(before).ok()?).ok()?;
+        Some(Imported { total, streak: Some((first, last_vote)) })
+    }
 }
 
 impl CounterKey {
@@ -151,6 +174,20 @@ impl Counter {
         }
     }
 
+    /// The counter with what was counted before Votive for the game server with this scope ([`CounterKey::scope`]): the
+    /// votes in the place of those that were imported for it before, and the days of the streak beside all others.
+    pub fn import(&self, scope: &str, imported: &Imported) -> Counter {
+        let mut counter = self.clone();
+        match imported.total {
+            0 => drop(counter.imported.remove(scope)),
+            total => drop(counter.imported.insert(scope.to_owned(), total)),
+        }
+        if let Some((first, last)) = imported.streak {
+            counter.days.add(first, last);
+        }
+        counter
+    }
+
     /// The counter after the vote of a plan.
     fn after(&self, plan: &Plan) -> Counter {
         let date = plan.voted_at.date();
@@ -167,6 +204,11 @@ impl Counter {
 }
 
 impl Scoped<Counter> {
+    /// Both counters with what was counted before Votive for the game server with this scope.
+    pub fn import(&self, scope: &str, imported: &Imported) -> Scoped<Counter> {
+        self.map(|counter| counter.import(scope, imported))
+    }
+
     /// Both counters after the vote of a plan.
     pub(super) fn after(&self, plan: &Plan) -> Scoped<Counter> {
         self.map(|counter| counter.after(plan))
@@ -175,5 +217,52 @@ impl Scoped<Counter> {
     /// What a further vote on `date` counts as.
     pub(super) fn count(&self, date: Date, calendar: &Calendar) -> Scoped<Count> {
         self.map(|counter| counter.count(date, calendar))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn votes(counter: &Counter) -> u64 {
+        counter.count(date(2026, 12, 25), &Calendar::default()).votes - 1
+    }
+
+    #[test]
+    fn the_last_import_of_each_server_holds_and_what_was_counted_here_is_added() {
+        let mut counter = Counter::default();
+        counter.votes.add(date(2026, 12, 1));
+        let of = |total| Imported { total, streak: None };
+        let once = counter.import("id 1", &of(120));
+        assert_eq!(votes(&once), 121);
+        assert_eq!(once.import("id 1", &of(120)), once, "the same again");
+        assert_eq!(votes(&once.import("id 2", &of(5))), 126);
+        assert_eq!(votes(&once.import("id 2", &of(5)).import("id 1", &of(7))), 13);
+        assert_eq!(once.import("id 1", &of(0)), counter);
+        let most =
+            (0..99).fold(counter, |counter, id| counter.import(&format!("id {id}"), &of(MOST_IMPORTED)));
+        assert_eq!(votes(&most), 99 * MOST_IMPORTED + 1);
+    }
+
+    #[test]
+    fn a_streak_that_is_imported_goes_on() {
+        let imported = Imported::new(120, 6, date(2026, 12, 24)).unwrap();
+        let counter = Counter::default().import("id 1", &imported);
+        let count = counter.count(date(2026, 12, 25), &Calendar::default());
+        assert_eq!((count.streak, count.streak_before), (7, 6));
+        assert_eq!((count.today, count.month), (1, 1), "nobody knows on which days the votes were");
+        assert_eq!(counter.import("id 1", &imported), counter);
+    }
+
+    #[test]
+    fn a_streak_has_days_in_the_calendar() {
+        let last = date(2026, 12, 24);
+        assert_eq!(Imported::new(3, 0, last).unwrap().streak, None);
+        assert_eq!(Imported::new(3, 1, last).unwrap().streak, Some((last, last)));
+        assert_eq!(Imported::new(3, 30, last).unwrap().streak, Some((date(2026, 11, 25), last)));
+        assert_eq!(Imported::new(3, u32::MAX, last), None);
+        assert_eq!(Imported::new(3, 6_000_000, last), None);
     }
 }

@@ -9,6 +9,7 @@
 //! - [`counter`] and [`calendar`]: how often and on which days a player has voted; [`draw`]: luck
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
+//! - [`simulation`]: votes that nobody has given
 //! - [`restore`]: what becomes of grants that come from a backup
 //! - [`standing`]: what those who wait for a grant are told
 //! - [`reply`] and [`presence`]: what the game's answers mean
@@ -29,6 +30,7 @@ pub mod restore;
 pub mod reward;
 pub mod rule;
 pub mod signature;
+pub mod simulation;
 pub mod standing;
 pub mod template;
 pub mod vote;

@@ -224,13 +224,39 @@ impl Ledger {
             expected,
         });
         for counter in counters {
-            let bytes = record::encode_counter(counter).map_err(failed)?;
-            let key = record::counter_key(&counter.key);
-            changes.push(Change { table: COUNTERS, key, bytes, expected: counter.revision });
+            changes.push(counter_change(counter).map_err(failed)?);
         }
-        let put = writer::Put { changes, open: grant.is_attended() };
+        let put = writer::Put { changes, open: Some(grant.is_attended()) };
         self.ask(|answer| writer::Request::Put(put, answer)).await?;
         Ok(revision)
+    }
+
+    /// Lets `decide` change counters, each named with what it is decided by, and stores those that changed: all in one
+    /// transaction, or none. Gives how many they are. No counter may be named twice.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] if one was written meanwhile; [`LedgerError::Failed`] where the ledger fails.
+    pub async fn update_counters<T>(
+        &self,
+        counters: impl IntoIterator<Item = (CounterKey, T)>,
+        decide: impl Fn(&Counter, T) -> Counter,
+    ) -> Result<usize, LedgerError> {
+        // There may be very many: only their bytes are kept.
+        let mut changes = Vec::new();
+        for (key, by) in counters {
+            let (before, revision) = self.counter(&key)?;
+            let counter = decide(&before, by);
+            if counter != before {
+                let change = counter_change(&CounterRecord { key, counter, revision });
+                changes.push(change.map_err(|error| self.failure.set(&error))?);
+            }
+        }
+        let changed = changes.len();
+        if changed > 0 {
+            let put = writer::Put { changes, open: None };
+            self.ask(|answer| writer::Request::Put(put, answer)).await?;
+        }
+        Ok(changed)
     }
 
     /// Reads the grant of an event, lets `decide` change it, and stores it; again from the start if somebody else
@@ -311,6 +337,11 @@ impl Ledger {
         self.failure.check()?;
         read(&self.database).map_err(|error| self.failure.set(&error))
     }
+}
+
+fn counter_change(record: &CounterRecord) -> Result<Change, Unreadable> {
+    let (key, bytes) = (record::counter_key(&record.key), record::encode_counter(record)?);
+    Ok(Change { table: COUNTERS, key, bytes, expected: record.revision })
 }
 
 fn create_tables(database: &Database) -> Result<(), redb::Error> {

@@ -24,12 +24,12 @@ pub(super) enum Request {
     Ping(Answer),
 }
 
-/// Records that are stored all together, or not at all: a grant, and what changes with it.
+/// Records that are stored all together, or not at all: a grant, and what changes with it; or counters.
 pub(super) struct Put {
-    /// The first of them is the grant.
+    /// The first of them is the grant, if there is one.
     pub(super) changes: Vec<Change>,
-    /// Whether a daemon has to know of the grant from its start.
-    pub(super) open: bool,
+    /// Whether a daemon has to know of the grant from its start; `None` where no grant is among them.
+    pub(super) open: Option<bool>,
 }
 
 /// A record to be stored.
@@ -140,12 +140,13 @@ fn store(writing: &WriteTransaction, puts: &[Put]) -> Result<Vec<Result<(), Ledg
             for change in &put.changes {
                 writing.open_table(change.table)?.insert(change.key.as_slice(), change.bytes.as_slice())?;
             }
-            let key = put.changes.first().map_or(&[][..], |grant| &grant.key);
-            let mut open = writing.open_table(OPEN)?;
-            if put.open {
-                open.insert(key, [].as_slice())?;
-            } else {
-                open.remove(key)?;
+            if let (Some(is_open), Some(grant)) = (put.open, put.changes.first()) {
+                let mut open = writing.open_table(OPEN)?;
+                if is_open {
+                    open.insert(grant.key.as_slice(), [].as_slice())?;
+                } else {
+                    open.remove(grant.key.as_slice())?;
+                }
             }
             Ok(Ok(()))
         })
