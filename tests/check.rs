@@ -507,7 +507,7 @@ fn simulated(keys: &str) -> (GameServer, Game, Arc<SimulatedNetwork>) {
 servers:
   survival: {{id: 1, rcon: '127.0.0.1:1', password: 'rcon-password', rewards: [daily], {keys}}}
 rewards:
-  daily: {{commands: ['tell {player} hi']}}
+  daily: {{commands: ['say hi']}}
 "
     );
     std::fs::write(&path, yaml).unwrap();
