@@ -9,6 +9,7 @@
 
 mod api;
 mod cases;
+mod counted;
 mod disk;
 mod history;
 mod invariants;
