@@ -64,6 +64,7 @@ rewards:
   never-mind:
     commands:
       - {run: 'xp add {player} 2 points', in_doubt: skip}
+  gift: {commands: ['give {player} minecraft:diamond 1']}
   late:
     commands: [{run: 'scoreboard players add {player} late 1', require_online: false}]
   second: {every_votes: 2, commands: [COUNT]}
@@ -141,8 +142,8 @@ struct Process {
 fn configuration(rules: Rules) -> Config {
     let rewards = match rules {
         Rules::None => "[daily, score, twice, never-mind]",
-        Rules::Votes => "[daily, late, second, third, marks, first]",
-        Rules::Days => "[daily, late, today, anywhere, streak, streaks, lucky, box]",
+        Rules::Votes => "[gift, late, second, third, marks, first]",
+        Rules::Days => "[gift, late, today, anywhere, streak, streaks, lucky, box]",
     };
     let directory = tempfile::tempdir().unwrap();
     let path: PathBuf = directory.path().join("rewards.yaml");

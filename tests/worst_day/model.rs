@@ -44,7 +44,7 @@ fn promises(rules: Rules) -> &'static [Promise] {
     use When::{Chance, Every, EveryStreak, First, Milestones, OncePerDay, Streak};
     const NONE: &[Promise] = &[always("daily"), always("score"), always("twice"), always("never-mind")];
     const VOTES: &[Promise] = &[
-        always("daily"),
+        always("gift"),
         always("late"),
         Promise { reward: "second", network: false, when: &[Every(2)] },
         Promise { reward: "third", network: true, when: &[Every(3)] },
@@ -52,7 +52,7 @@ fn promises(rules: Rules) -> &'static [Promise] {
         Promise { reward: "first", network: false, when: &[First] },
     ];
     const DAYS: &[Promise] = &[
-        always("daily"),
+        always("gift"),
         always("late"),
         Promise { reward: "today", network: false, when: &[OncePerDay] },
         Promise { reward: "anywhere", network: true, when: &[OncePerDay] },
@@ -137,7 +137,7 @@ impl When {
     fn holds(&self, promise: &Promise, seen: &Seen, past: &Past, day: i64, grant: &Grant) -> bool {
         match *self {
             When::First => seen.votes == 1,
-            When::Every(every) => seen.votes % every == 0,
+            When::Every(every) => seen.votes.is_multiple_of(every),
             When::Milestones(milestones) => milestones.contains(&seen.votes),
             When::OncePerDay => !past.earned.get(promise.reward).is_some_and(|days| days.contains(&day)),
             When::Streak(days) => seen.streak_before < days && days <= seen.streak,
@@ -157,6 +157,7 @@ fn commands(reward: &str, name: &str, seen: &Seen, day: i64, grant: &Grant) -> V
             format!("give {name} minecraft:diamond 3"),
             format!("xp add {name} 5 points"),
         ],
+        "gift" => vec![format!("give {name} minecraft:diamond 1")],
         "score" => ["votes", "wins"].map(|what| format!("scoreboard players add {name} {what} 1")).into(),
         "twice" => xp(1),
         "never-mind" => xp(2),
