@@ -393,7 +393,8 @@ async fn the_document_of_a_broken_configuration() {
     let file = rig.path("rewards.yaml").display().to_string();
     let yaml = std::fs::read_to_string(rig.path("rewards.yaml")).unwrap();
     let yaml = yaml.replace("    id: 1", "    id: x\n    paces: 20/s");
-    std::fs::write(rig.path("rewards.yaml"), yaml + "  spare:\n    commands: ['tell {player} hi']\n").unwrap();
+    std::fs::write(rig.path("rewards.yaml"), yaml + "  spare:\n    commands: ['tell {player} hi']\n")
+        .unwrap();
     let (document, code) = document(&rig, &["--online"]).await;
     assert_eq!(code, 78);
     let lines: Vec<_> =

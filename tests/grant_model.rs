@@ -16,7 +16,8 @@ use votive::domain::event::EventKey;
 use votive::domain::grant::{Action, Fact, Grant, Stage};
 use votive::domain::plan::Planning;
 use votive::domain::receipt::Reading;
-use votive::domain::reward::{Command, InDoubtRule, ReceiptRule, Reward, Target};
+use votive::domain::reward::{Choice, Command, InDoubtRule, ReceiptRule, Reward, Target};
+use votive::domain::rule::{Chance, Rule};
 use votive::domain::standing::{self, Standing, Wait};
 use votive::domain::template::Template;
 use votive::domain::vote::{ServerRef, Vote};
@@ -455,6 +456,34 @@ fn a_plan_is_made_once() {
     let again = fetched("Alex", target(&rewards), 9);
     assert!(planned(&rewards).apply(again, Timestamp::UNIX_EPOCH).is_err());
     assert!(planned(&rewards).apply(Fact::FetchFailed { seconds: 1 }, Timestamp::UNIX_EPOCH).is_err());
+}
+
+/// Also one that is planned again, because it was not recorded the first time.
+#[test]
+fn the_same_event_draws_the_same_whenever_it_is_planned() {
+    let command = |run| reward("a", &[(run, ANYTIME)]).commands.clone();
+    let choice = |run| Choice { weight: 1, commands: command(run) };
+    let lucky = Reward {
+        rules: vec![Rule::Chance(Chance(Chance::WHOLE / 2))],
+        one_of: vec![choice("heads"), choice("tails")],
+        ..Reward::clone(&reward("lucky", &[]))
+    };
+    let rewards = [Arc::new(lucky)];
+    let planned_at = |number: u32, second: i64| {
+        let event = EventKey::new("server.vote", &format!("e-{number}"));
+        let fact = fetched("Steve", target(&rewards), 0);
+        let grant = Grant::received(event, Timestamp::UNIX_EPOCH);
+        let plan =
+            grant.apply(fact, Timestamp::from_second(second).unwrap()).unwrap().plan().unwrap().clone();
+        (plan.verdicts, plan.awards)
+    };
+    let mut drawn = BTreeSet::new();
+    for number in 0..50 {
+        let (verdicts, awards) = planned_at(number, 0);
+        assert_eq!((verdicts, awards.clone()), planned_at(number, 86_400), "event {number}");
+        drawn.insert(awards.first().map(|award| award.steps[0].command.clone()));
+    }
+    assert_eq!(drawn.len(), 3, "nothing, heads and tails");
 }
 
 #[test]

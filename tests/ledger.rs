@@ -1,14 +1,21 @@
 //! The ledger: what it keeps, and when it refuses to open.
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use votive::domain::counter::{Counter, CounterKey, Scoped};
 use votive::domain::event::EventKey;
 use votive::domain::grant::{Fact, Grant};
+use votive::domain::player::PlayerName;
+use votive::domain::vote::ServerRef;
 use votive::ledger::{Ledger, LedgerError, OpenError, Opened, Revision};
 
 fn event(number: usize) -> EventKey {
@@ -113,6 +120,102 @@ async fn an_update_starts_again_where_somebody_was_faster() {
         panic!("it is no longer received");
     };
     assert_eq!((attempts, elapsed), (10, 10), "no update was lost");
+}
+
+fn keys(server: u64) -> Scoped<CounterKey> {
+    CounterKey::both(&ServerRef::Id(server), &PlayerName::parse("Steve", None).unwrap())
+}
+
+/// One more vote in both counters.
+fn counted(counters: &Scoped<Counter>) -> Scoped<Counter> {
+    let mut counters = counters.clone();
+    counters.server.votes.total += 1;
+    counters.network.votes.total += 1;
+    counters
+}
+
+/// Stores a grant, and counts it in the counters of a game server. Gives the number that it has over all of them, and how
+/// often that was decided.
+async fn count(ledger: &Ledger, number: usize, server: u64) -> (u64, u64) {
+    let (counted_as, decided) = (AtomicU64::new(0), AtomicU64::new(0));
+    let decide = |_: Option<&Grant>, before: &Scoped<Counter>| {
+        let after = counted(before);
+        counted_as.store(after.network.votes.total, Ordering::Relaxed);
+        decided.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, Infallible>((grant(number), Some(after)))
+    };
+    ledger.update_counted(&event(number), Some(&keys(server)), decide).await.unwrap().unwrap();
+    (counted_as.into_inner(), decided.into_inner())
+}
+
+fn total(ledger: &Ledger, key: &CounterKey) -> u64 {
+    ledger.counter(key).unwrap().0.votes.total
+}
+
+#[tokio::test]
+async fn many_votes_at_once_are_each_counted_under_a_number_of_their_own() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    let mut votes = JoinSet::new();
+    for number in 0..60 {
+        let ledger = ledger.clone();
+        votes.spawn(async move { count(&ledger, number, number as u64 % 2).await });
+    }
+    let counted = votes.join_all().await;
+    let numbers: BTreeSet<u64> = counted.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (1..=60).collect(), "no two of them have one number");
+    let decided: u64 = counted.iter().map(|(_, decided)| decided).sum();
+    assert!(decided > 60, "nobody was in anybody's way");
+    drop(ledger);
+    let ledger = reopen(directory.path()).ledger;
+    let totals = [&keys(0).server, &keys(1).server, &keys(0).network].map(|key| total(&ledger, key));
+    assert_eq!((totals, ledger.attended_grants().unwrap().len()), ([30, 30, 60], 60));
+}
+
+/// The grants are different, and so are the game servers: what both change is the counter over all of them.
+#[tokio::test]
+async fn a_conflict_about_a_counter_alone_stores_nothing_and_decides_again() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    let seen = Mutex::new(Vec::new());
+    let decide = |stored: Option<&Grant>, before: &Scoped<Counter>| {
+        assert_eq!(stored, None);
+        let first = seen.lock().unwrap().is_empty();
+        seen.lock().unwrap().push(before.network.votes.total);
+        if first {
+            // Somebody is faster, between the reading and the writing.
+            let other = ledger.clone();
+            let faster = std::thread::spawn(move || alone(count(&other, 2, 2)));
+            faster.join().unwrap();
+        }
+        Ok::<_, Infallible>((grant(1), Some(counted(before))))
+    };
+    ledger.update_counted(&event(1), Some(&keys(1)), decide).await.unwrap().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [0, 1]);
+    let totals = [keys(1).server, keys(2).server, keys(1).network].map(|key| total(&ledger, &key));
+    assert_eq!(totals, [1, 1, 2]);
+}
+
+/// Runs something to its end, on a thread that has nothing else to do.
+fn alone<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+#[tokio::test]
+async fn what_is_refused_or_as_it_was_changes_no_counter() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    count(&ledger, 1, 1).await;
+    let refuse = |_: Option<&Grant>, _: &Scoped<Counter>| Err::<(Grant, _), _>("no");
+    let refused = ledger.update_counted(&event(2), Some(&keys(1)), refuse).await.unwrap();
+    assert_eq!(refused, Err("no"));
+    let uncounted = |grant: Option<&Grant>, _: &Scoped<Counter>| {
+        let fact = Fact::FetchFailed { seconds: 1 };
+        Ok::<_, Infallible>((grant.unwrap().apply(fact, Timestamp::UNIX_EPOCH).unwrap(), None))
+    };
+    ledger.update_counted(&event(1), Some(&keys(1)), uncounted).await.unwrap().unwrap();
+    assert_eq!((total(&ledger, &keys(1).server), total(&ledger, &keys(1).network)), (1, 1));
+    assert_eq!(ledger.get(&event(2)).unwrap(), None);
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ pub struct Counter {
 pub struct Tally {
     /// In all.
     pub total: u64,
-    /// On each day from the first of the month before the last of them.
+    /// On each day since the first of the month before that of the vote that was counted last.
     pub days: BTreeMap<Date, u32>,
 }
 
@@ -136,11 +136,10 @@ impl Tally {
         self.days.range(date.first_of_month()..=date.last_of_month()).map(|(_, count)| count).sum()
     }
 
-    /// Forgets the days that nobody will ask for any more.
-    fn forget(&mut self) {
-        if let Some((last, _)) = self.days.last_key_value()
-            && let Ok(before) = last.first_of_month().yesterday()
-        {
+    /// Forgets the days that nobody will ask for any more after a vote on `date`. Not those before the latest of all
+    /// days: one vote with a wrong date must not keep every later one from being remembered.
+    fn forget(&mut self, date: Date) {
+        if let Ok(before) = date.first_of_month().yesterday() {
             self.days = self.days.split_off(&before.first_of_month());
         }
     }
@@ -197,8 +196,8 @@ impl Counter {
         for award in &plan.awards {
             counter.rewards.entry(award.reward.clone()).or_default().add(date);
         }
-        counter.votes.forget();
-        counter.rewards.values_mut().for_each(Tally::forget);
+        counter.votes.forget(date);
+        counter.rewards.values_mut().for_each(|tally| tally.forget(date));
         counter
     }
 }
@@ -222,9 +221,119 @@ impl Scoped<Counter> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
+    use jiff::civil::{DateTime, date};
 
     use super::*;
+    use crate::domain::award::Award;
+    use crate::domain::vote::Vote;
+
+    fn tally(days: &[(Date, u32)]) -> Tally {
+        let mut tally = Tally::default();
+        for &(day, times) in days {
+            (0..times).for_each(|_| tally.add(day));
+        }
+        tally
+    }
+
+    /// A plan of a vote on a day that earned these rewards.
+    fn plan(date: Date, rewards: &[&str]) -> Plan {
+        let server = ServerRef::Id(1);
+        Plan {
+            vote: Vote { nickname: "Steve".to_owned(), server, user_id: None, created_at: None },
+            player: PlayerName::parse("Steve", None).unwrap(),
+            order: 1,
+            planned_at: jiff::Timestamp::UNIX_EPOCH,
+            voted_at: DateTime::from_parts(date, jiff::civil::time(12, 0, 0, 0)),
+            count: Scoped::default(),
+            verdicts: Vec::new(),
+            awards: rewards.iter().map(|reward| Award::new(reward, Vec::new())).collect(),
+            next_serial: 0,
+        }
+    }
+
+    fn after(votes: &[Date]) -> Counter {
+        votes.iter().fold(Counter::default(), |counter, day| counter.after(&plan(*day, &["daily"])))
+    }
+
+    #[test]
+    fn a_week_begins_on_monday_and_goes_over_the_ends_of_months_and_years() {
+        // A Sunday, the last Monday of 2026, its Sunday, and the Monday after it.
+        let days =
+            [(date(2026, 12, 27), 1), (date(2026, 12, 28), 2), (date(2027, 1, 3), 4), (date(2027, 1, 4), 8)];
+        let tally = tally(&days);
+        assert_eq!(days.map(|(day, _)| tally.in_week(day)), [1, 6, 6, 8]);
+        assert_eq!(tally.in_week(date(2026, 12, 31)), 6, "a day without votes has a week, too");
+        assert_eq!(tally.in_week(date(2027, 1, 11)), 0);
+    }
+
+    #[test]
+    fn a_month_has_all_of_its_days_and_no_other() {
+        let tally = tally(&[
+            (date(2028, 1, 31), 1),
+            (date(2028, 2, 1), 2),
+            (date(2028, 2, 29), 4),
+            (date(2028, 3, 1), 8),
+            (date(2027, 2, 1), 16),
+        ]);
+        assert_eq!(tally.in_month(date(2028, 2, 15)), 6, "the leap day is one of them, another year is not");
+        assert_eq!(tally.in_month(date(2028, 3, 31)), 8);
+        assert_eq!((tally.on(date(2028, 2, 29)), tally.on(date(2028, 2, 28)), tally.total), (4, 0, 31));
+    }
+
+    #[test]
+    fn what_a_vote_counts_as_includes_itself_and_what_was_imported() {
+        let mut counter = after(&[date(2026, 9, 1), date(2026, 9, 2), date(2026, 9, 2), date(2026, 8, 31)]);
+        counter.imported = BTreeMap::from([("survival".to_owned(), 100), ("creative".to_owned(), 20)]);
+        let count = counter.count(date(2026, 9, 2), &Calendar::default());
+        assert_eq!(count, Count { votes: 125, today: 3, month: 4, streak: 3, streak_before: 3 });
+        let next = counter.count(date(2026, 9, 3), &Calendar::default());
+        assert_eq!(next, Count { votes: 125, today: 1, month: 4, streak: 4, streak_before: 3 });
+    }
+
+    #[test]
+    fn days_are_remembered_for_two_months_and_totals_for_ever() {
+        let (old, last_month, now) = (date(2026, 7, 31), date(2026, 8, 1), date(2026, 9, 30));
+        let counter = after(&[old, last_month, now]);
+        for tally in [&counter.votes, &counter.rewards["daily"]] {
+            assert_eq!(tally.days.keys().copied().collect::<Vec<_>>(), [last_month, now]);
+            assert_eq!(tally.total, 3);
+        }
+    }
+
+    #[test]
+    fn a_late_vote_belongs_to_its_own_day() {
+        let counter = after(&[date(2026, 9, 30), date(2026, 10, 1), date(2026, 9, 29)]);
+        assert_eq!(counter.votes.on(date(2026, 9, 29)), 1);
+        assert_eq!(counter.votes.in_month(date(2026, 10, 1)), 1);
+        // Later than anybody remembers, it still counts, and so does the next one of that day.
+        let counter = after(&[date(2026, 9, 30), date(2026, 1, 2)]);
+        assert_eq!((counter.votes.total, counter.rewards["daily"].on(date(2026, 1, 2))), (2, 1));
+        assert_eq!(counter.votes.on(date(2026, 9, 30)), 1, "it makes nobody forget today");
+    }
+
+    #[test]
+    fn a_vote_from_the_far_future_does_not_make_later_ones_forgotten() {
+        let now = date(2026, 9, 30);
+        let counter = after(&[date(9000, 1, 1), now, now]);
+        assert_eq!((counter.votes.on(now), counter.rewards["daily"].on(now)), (2, 2));
+    }
+
+    #[test]
+    fn only_what_was_earned_is_counted_as_earned() {
+        let counter = Counter::default().after(&plan(date(2026, 9, 30), &[]));
+        assert_eq!((counter.votes.total, counter.rewards.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_server_is_told_from_the_network_and_from_a_server_of_that_name() {
+        let player = PlayerName::parse("STEVE", None).unwrap();
+        let scopes = [ServerRef::Id(1), ServerRef::Name("1".to_owned())].map(|server| {
+            let both = CounterKey::both(&server, &player);
+            assert_eq!([&both.server.player, &both.network.player], ["steve"; 2]);
+            [both.server.scope, both.network.scope]
+        });
+        assert_eq!(scopes, [["id 1", "network"], ["name 1", "network"]]);
+    }
 
     fn votes(counter: &Counter) -> u64 {
         counter.count(date(2026, 12, 25), &Calendar::default()).votes - 1

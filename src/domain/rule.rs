@@ -170,12 +170,12 @@ impl Rule {
             Rule::StreakDays(days) => either(
                 streak_before < days.get() && days.get() <= streak,
                 format!("with it the streak has reached {days} days"),
-                not_reached(count, *days),
+                not_reached(count, &days.to_string()),
             ),
             Rule::EveryStreakDays(days) => either(
                 streak / days.get() > streak_before / days.get(),
                 format!("with it the streak has reached {streak} days, and every {days} days earn it"),
-                not_reached(count, *days),
+                not_reached(count, &format!("every {days}")),
             ),
             Rule::Days(days) => {
                 let weekday = named(&WEEKDAYS, &voted_at.weekday());
@@ -199,13 +199,13 @@ impl Rule {
             }
             Rule::From(from) => either(
                 voted_at >= *from,
-                format!("it was made from {} on", moment(*from)),
-                format!("it was made before {}", moment(*from)),
+                format!("it was made after the beginning, {}", from.strftime(MOMENT)),
+                format!("it was made before the beginning, {}", from.strftime(MOMENT)),
             ),
             Rule::Until(until) => either(
                 voted_at < *until,
-                format!("it was made before {}", moment(*until)),
-                format!("it was made when {} had begun, and by then it was over", moment(*until)),
+                format!("it was made before the end, {}", until.strftime(MOMENT)),
+                format!("it was not made before the end, {}", until.strftime(MOMENT)),
             ),
             Rule::Limit(limit, period) => {
                 let date = voted_at.date();
@@ -259,29 +259,32 @@ pub fn counts_votes(rules: &[Rule]) -> bool {
 /// After how many more votes the rules can hold next, as far as they count votes; `None` where they do not, or never
 /// again.
 pub fn votes_to_next(rules: &[Rule], votes: u64) -> Option<u64> {
-    let milestones =
-        rules.iter().find_map(|rule| if let Rule::Milestones(votes) = rule { Some(votes) } else { None });
-    let every =
-        rules.iter().find_map(|rule| if let Rule::EveryVotes(every) = rule { Some(*every) } else { None });
-    let next = match (milestones, every) {
-        (Some(milestones), every) => {
-            let holds = |milestone: u64| every.is_none_or(|every| milestone.is_multiple_of(every.get()));
-            milestones.iter().copied().find(|milestone| *milestone > votes && holds(*milestone))?
-        }
-        (None, Some(every)) => next_multiple(every, votes),
-        (None, None) => return None,
+    // A reward has at most one rule of each kind.
+    let milestones = rules.iter().find_map(|rule| match rule {
+        Rule::Milestones(milestones) => Some(milestones),
+        _ => None,
+    });
+    let every = rules.iter().find_map(|rule| match rule {
+        Rule::EveryVotes(every) => Some(*every),
+        _ => None,
+    });
+    let fits = |at: u64| every.is_none_or(|every| at.is_multiple_of(every.get()));
+    let next = match milestones {
+        Some(milestones) => milestones.iter().copied().find(|at| *at > votes && fits(*at)),
+        None => every.map(|every| next_multiple(every, votes)),
     };
-    Some(next - votes)
+    next.map(|next| next - votes)
 }
 
 fn next_multiple(every: NonZeroU64, votes: u64) -> u64 {
     (votes / every + 1) * every.get()
 }
 
-fn not_reached(count: &Count, days: NonZeroU32) -> String {
+/// Why a streak does not earn what `days` of it earn.
+fn not_reached(count: &Count, days: &str) -> String {
     let Count { streak, streak_before, .. } = count;
     if streak == streak_before {
-        format!("the streak was {streak} days long already, so it did not reach {days} with it")
+        format!("the streak was {streak} days long without it already")
     } else {
         format!("with it the streak is {streak} days long, and {days} earn it")
     }
@@ -298,13 +301,7 @@ pub fn clock(time: Time) -> String {
 }
 
 /// A moment as an owner writes it.
-fn moment(at: DateTime) -> String {
-    if at.time() == Time::midnight() {
-        at.date().to_string()
-    } else {
-        at.strftime("%Y-%m-%dT%H:%M").to_string()
-    }
-}
+const MOMENT: &str = "%Y-%m-%dT%H:%M";
 
 /// A duration in its largest units, for a message.
 fn in_words(time: SignedDuration) -> String {
@@ -313,5 +310,224 @@ fn in_words(time: SignedDuration) -> String {
         (0, minutes) => format!("{minutes} min"),
         (hours, 0) => format!("{hours} h"),
         (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    /// Vote 20 of Steve, on Wednesday 2026-09-30 at 22:15, half an hour old when it arrived.
+    struct Given {
+        voted_at: DateTime,
+        age: SignedDuration,
+        count: Count,
+        earned: Option<Tally>,
+    }
+
+    impl Default for Given {
+        fn default() -> Self {
+            Given {
+                voted_at: date(2026, 9, 30).at(22, 15, 0, 0),
+                age: SignedDuration::from_mins(30),
+                count: Count { votes: 20, today: 1, month: 5, streak: 7, streak_before: 6 },
+                earned: None,
+            }
+        }
+    }
+
+    impl Given {
+        fn votes(votes: u64) -> Given {
+            Given { count: Count { votes, ..Given::default().count }, ..Given::default() }
+        }
+
+        fn streak(streak_before: u32, streak: u32) -> Given {
+            Given { count: Count { streak, streak_before, ..Given::default().count }, ..Given::default() }
+        }
+
+        fn at(voted_at: DateTime) -> Given {
+            Given { voted_at, ..Given::default() }
+        }
+
+        fn judge(&self, rules: &[Rule]) -> (bool, String) {
+            let case = Case {
+                event: &EventKey::new("server.vote", "e-1"),
+                reward: "lucky",
+                player: &PlayerName::parse("Steve", None).unwrap(),
+                voted_at: self.voted_at,
+                age: self.age,
+                count: &self.count,
+                earned: self.earned.as_ref(),
+            };
+            judge(rules, &case)
+        }
+
+        #[track_caller]
+        fn holds(&self, rule: Rule, reason: &str) {
+            assert_eq!(self.judge(&[rule]), (true, reason.to_owned()));
+        }
+
+        #[track_caller]
+        fn fails(&self, rule: Rule, reason: &str) {
+            assert_eq!(self.judge(&[rule]), (false, reason.to_owned()));
+        }
+    }
+
+    fn every(votes: u64) -> Rule {
+        Rule::EveryVotes(NonZeroU64::new(votes).unwrap())
+    }
+
+    fn days(days: u32) -> NonZeroU32 {
+        NonZeroU32::new(days).unwrap()
+    }
+
+    #[test]
+    fn all_rules_have_to_hold_and_each_that_does_not_says_why() {
+        let given = Given::default();
+        assert_eq!(given.judge(&[]), (true, "every vote for this server earns it".to_owned()));
+        let (held, why) = given.judge(&[every(10), Rule::Days(vec![Weekday::Wednesday])]);
+        assert_eq!(
+            (held, why.as_str()),
+            (true, "it is vote 20 of the player, and every 10 votes earn it; it was made on a wednesday")
+        );
+        let (held, why) = given.judge(&[every(10), Rule::FirstVote, every(7)]);
+        assert_eq!(
+            (held, why.as_str()),
+            (
+                false,
+                "it is vote 20 of the player, not the first; it is vote 20 of the player; vote 21 earns it"
+            )
+        );
+    }
+
+    #[test]
+    fn chance_is_in_millionths_and_its_bound_is_not_within_it() {
+        let given = Given::default();
+        // What the event of these tests draws: see the tests of `draw`.
+        given
+            .holds(Rule::Chance(Chance(942_163)), "it drew 94.2162%, which is within the chance of 94.2163%");
+        given.fails(
+            Rule::Chance(Chance(942_162)),
+            "it drew 94.2162%, which is not within the chance of 94.2162%",
+        );
+        given.holds(
+            Rule::Chance(Chance(Chance::WHOLE)),
+            "it drew 94.2162%, which is within the chance of 100%",
+        );
+    }
+
+    #[test]
+    fn votes_are_counted() {
+        Given::votes(1).holds(Rule::FirstVote, "it is the player's first vote");
+        Given::votes(2).fails(Rule::FirstVote, "it is vote 2 of the player, not the first");
+        Given::votes(20).holds(every(10), "it is vote 20 of the player, and every 10 votes earn it");
+        Given::votes(21).fails(every(10), "it is vote 21 of the player; vote 30 earns it");
+        let milestones = || Rule::Milestones(vec![5, 50]);
+        Given::votes(5).holds(milestones(), "it is vote 5 of the player, a milestone");
+        Given::votes(6).fails(milestones(), "it is vote 6 of the player; the next milestone is vote 50");
+        Given::votes(51).fails(milestones(), "it is vote 51 of the player, and all milestones are behind it");
+    }
+
+    #[test]
+    fn a_streak_is_reached_once() {
+        let seven = || Rule::StreakDays(days(7));
+        Given::streak(6, 7).holds(seven(), "with it the streak has reached 7 days");
+        Given::streak(3, 9).holds(seven(), "with it the streak has reached 7 days");
+        Given::streak(5, 6).fails(seven(), "with it the streak is 6 days long, and 7 earn it");
+        Given::streak(7, 8).fails(seven(), "with it the streak is 8 days long, and 7 earn it");
+        let already = "the streak was 7 days long without it already";
+        Given::streak(7, 7).fails(seven(), already);
+        let each = || Rule::EveryStreakDays(days(7));
+        Given::streak(13, 14)
+            .holds(each(), "with it the streak has reached 14 days, and every 7 days earn it");
+        Given::streak(6, 20)
+            .holds(each(), "with it the streak has reached 20 days, and every 7 days earn it");
+        Given::streak(7, 13).fails(each(), "with it the streak is 13 days long, and every 7 earn it");
+        Given::streak(7, 7).fails(each(), already);
+    }
+
+    #[test]
+    fn days_and_hours_are_those_of_the_vote() {
+        let given = Given::default();
+        given.holds(Rule::Days(vec![Weekday::Monday, Weekday::Wednesday]), "it was made on a wednesday");
+        given.fails(
+            Rule::Days(vec![Weekday::Thursday]),
+            "it was made on a wednesday, which is none of its days",
+        );
+        let hours = |from: i8, until: i8| {
+            Rule::Between(jiff::civil::time(from, 0, 0, 0), jiff::civil::time(until, 0, 0, 0))
+        };
+        let at = |hour: i8| Given::at(date(2026, 9, 30).at(hour, 0, 0, 0));
+        given.holds(hours(18, 23), "it was made at 22:15, between 18:00 and 23:00");
+        given.fails(hours(18, 22), "it was made at 22:15, not between 18:00 and 22:00");
+        let held = |rule: &Rule, hour: i8| at(hour).judge(std::slice::from_ref(rule)).0;
+        let (by_day, by_night) = (hours(18, 22), hours(22, 2));
+        assert_eq!([17, 18, 21, 22].map(|hour| held(&by_day, hour)), [false, true, true, false]);
+        assert_eq!([21, 22, 0, 1, 2].map(|hour| held(&by_night, hour)), [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn a_season_includes_its_beginning_and_not_its_end() {
+        let begin = date(2026, 9, 30).at(22, 15, 0, 0);
+        let midnight = date(2026, 10, 1).at(0, 0, 0, 0);
+        Given::at(begin).holds(Rule::From(begin), "it was made after the beginning, 2026-09-30T22:15");
+        Given::at(begin).fails(Rule::From(midnight), "it was made before the beginning, 2026-10-01T00:00");
+        Given::at(begin).holds(Rule::Until(midnight), "it was made before the end, 2026-10-01T00:00");
+        Given::at(begin).fails(Rule::Until(begin), "it was not made before the end, 2026-09-30T22:15");
+    }
+
+    #[test]
+    fn a_limit_is_one_of_its_own_period() {
+        // Tuesday of the week and the month of the vote, Sunday of the week before, and the month before.
+        let at = [date(2026, 9, 29), date(2026, 9, 27), date(2026, 8, 31)];
+        let earned = Tally { total: 9, days: at.map(|day| (day, 1)).into() };
+        let given = Given { earned: Some(earned), ..Given::default() };
+        let held = |limit, period| given.judge(&[Rule::Limit(limit, period)]).0;
+        assert_eq!([held(1, Period::Day), held(1, Period::Week), held(2, Period::Week)], [true, false, true]);
+        assert_eq!([held(2, Period::Month), held(3, Period::Month)], [false, true]);
+        assert_eq!([held(9, Period::Total), held(10, Period::Total)], [false, true]);
+        given.fails(Rule::Limit(1, Period::Week), "of 1/week, the player has had 1");
+        given.holds(Rule::Limit(1, Period::Day), "of 1/day, the player has had 0 before");
+        // The first of a month, in the same week.
+        let next = Given { voted_at: date(2026, 10, 1).at(0, 0, 0, 0), ..given };
+        let held = |limit, period| next.judge(&[Rule::Limit(limit, period)]).0;
+        assert_eq!([held(1, Period::Week), held(1, Period::Month)], [false, true]);
+        assert!(Given::default().judge(&[Rule::Limit(1, Period::Total)]).0, "who never had it may have it");
+    }
+
+    #[test]
+    fn players_are_told_by_their_keys() {
+        let (one, other) = (|| vec!["steve".to_owned()], || vec!["alex".to_owned()]);
+        let given = Given::default();
+        given.holds(Rule::Players(one()), "the player is one of its players");
+        given.fails(Rule::Players(other()), "the player is not one of its players");
+        given.holds(Rule::ExceptPlayers(other()), "the player is none of those who do not get it");
+        given.fails(Rule::ExceptPlayers(one()), "the player is one of those who do not get it");
+    }
+
+    #[test]
+    fn a_vote_may_be_as_old_as_it_may_be() {
+        let given = Given::default();
+        let most = |minutes: u64| Rule::MaxAge(Duration::from_secs(minutes * 60));
+        given.holds(most(30), "it was 30 min old when it arrived, and may be 30 min");
+        given.fails(most(29), "it was 30 min old when it arrived, and may be 29 min at most");
+        let old = Given { age: SignedDuration::from_mins(24 * 60 + 1), ..Given::default() };
+        old.fails(most(24 * 60), "it was 24 h 1 min old when it arrived, and may be 24 h at most");
+    }
+
+    #[test]
+    fn the_next_vote_that_earns_is_one_that_fits_all_rules() {
+        let milestones = |votes: &[u64]| Rule::Milestones(votes.to_vec());
+        assert_eq!(votes_to_next(&[every(10)], 0), Some(10));
+        assert_eq!(votes_to_next(&[every(10)], 9), Some(1));
+        assert_eq!(votes_to_next(&[every(10)], 10), Some(10), "this one has been earned");
+        assert_eq!(votes_to_next(&[milestones(&[5, 50])], 5), Some(45));
+        assert_eq!(votes_to_next(&[milestones(&[5, 50])], 50), None);
+        assert_eq!(votes_to_next(&[every(4), milestones(&[10, 20])], 5), Some(15));
+        assert_eq!(votes_to_next(&[milestones(&[4]), every(2)], 4), None, "the last milestone is behind it");
+        assert_eq!(votes_to_next(&[Rule::FirstVote, Rule::Chance(Chance(1))], 5), None);
+        assert!(counts_votes(&[Rule::FirstVote, every(2)]) && !counts_votes(&[Rule::FirstVote]));
     }
 }

@@ -5,11 +5,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use votive::domain::event::EventKey;
+use votive::domain::grant::Grant;
 use votive::domain::vote::{ServerRef, Vote};
 use votive::platform::{FetchError, VoteApi};
 use votive::surroundings::BoxFuture;
+
+use crate::history::VOTES;
+use crate::life::START;
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -58,20 +63,61 @@ pub fn event(number: u8) -> EventKey {
     EventKey::new("server.vote", &format!("e-{number}"))
 }
 
-/// The number of the vote whose nickname is no name, and of the one for a server that nobody has.
-pub const UNREWARDABLE: [u8; 2] = [8, 9];
+/// The number of the vote whose nickname is no name.
+pub const NAMELESS: u8 = 8;
+/// The number of the vote for a server that nobody has at first.
+pub const HOMELESS: u8 = 9;
+/// The id of that server.
+pub const UNKNOWN_SERVER: u64 = 99;
 
-/// The vote of this number. Two neighbours are of one player, whose name they write differently, so that every vote has
-/// commands of its own. Who is asked about a vote a second time is told another name: only the first one may count.
+/// Who votes. Nearly all votes are of the first.
+pub const PLAYERS: [&str; 2] = ["steve", "alexa"];
+/// How the same players are called when the API is asked again.
+pub const PLAYERS_AGAIN: [&str; 2] = ["steveb", "alexab"];
+
+/// How many hours before the beginning each vote was made, where the platform says so: on five days in a row, in no
+/// order, some of them on another day in Greenwich than in Moscow.
+const MADE: [Option<i64>; VOTES as usize] = [
+    Some(1),
+    Some(50),
+    Some(26),
+    None,
+    Some(27),
+    Some(17),
+    Some(74),
+    Some(73),
+    Some(1),
+    Some(2),
+    Some(100),
+    None,
+    Some(49),
+    Some(25),
+];
+
+/// The vote of this number. Each writes the player's name in its own way, so that every vote has commands of its own.
+/// Who is asked about a vote a second time is told another name: only the first one may count.
 fn vote(number: u8, asked: u64) -> Vote {
-    let again = if asked == 0 { "" } else { "b" };
-    let nickname = match number {
-        8 => "@a".to_owned(),
-        _ if number.is_multiple_of(2) => format!("P{again}{}", number / 2),
-        _ => format!("p{again}{}", number / 2),
-    };
-    let server = if number == 9 { 99 } else { u64::from(number / 2 % 2) + 1 };
-    Vote { nickname, server: ServerRef::Id(server), user_id: None, created_at: None }
+    let names = if asked == 0 { PLAYERS } else { PLAYERS_AGAIN };
+    let letters = names[usize::from(number >= 12)].char_indices();
+    let spelled = letters.map(|(place, letter)| match number >> place.min(7) & 1 {
+        0 => letter,
+        _ => letter.to_ascii_uppercase(),
+    });
+    let nickname = if number == NAMELESS { "@a".to_owned() } else { spelled.collect() };
+    let server = if number == HOMELESS { UNKNOWN_SERVER } else { u64::from(number / 2 % 2) + 1 };
+    let begin = Timestamp::from_second(START).unwrap();
+    let created_at = MADE[usize::from(number)].map(|hours| begin - SignedDuration::from_hours(hours));
+    Vote { nickname, server: ServerRef::Id(server), user_id: None, created_at }
+}
+
+/// The number of an event.
+fn number(event: &EventKey) -> u8 {
+    event.event_id.strip_prefix("e-").unwrap().parse().unwrap()
+}
+
+/// Whether this is what the API tells of the event of a grant.
+pub fn is_told(grant: &Grant, told: &Vote) -> bool {
+    [0, 1].iter().any(|asked| vote(number(&grant.event), *asked) == *told)
 }
 
 impl SimulatedApi {
@@ -121,7 +167,7 @@ impl VoteApi for SimulatedApi {
     fn vote<'a>(&'a self, event: &'a EventKey) -> BoxFuture<'a, Result<Vote, FetchError>> {
         Box::pin(async move {
             let weather = *self.weather.lock().unwrap();
-            let number: u8 = event.event_id.strip_prefix("e-").unwrap().parse().unwrap();
+            let number = number(event);
             self.note(number);
             match weather {
                 Weather::Fine => Ok(self.tell(number)),

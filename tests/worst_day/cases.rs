@@ -23,21 +23,21 @@ fn holds(story: impl AsyncFnOnce(&mut Life) + Send + 'static) {
 }
 
 impl Life {
-    async fn wait(&mut self, ms: u64) {
+    pub async fn wait(&mut self, ms: u64) {
         self.perform(&Op::Wait { ms }).await;
     }
 
-    async fn api_is(&mut self, weather: Weather) {
+    pub async fn api_is(&mut self, weather: Weather) {
         self.perform(&Op::Api { weather }).await;
     }
 
     /// Delivers a vote once, and waits for no answer.
-    async fn is_delivered(&mut self, vote: u8) {
+    pub async fn is_delivered(&mut self, vote: u8) {
         self.perform(&Op::Deliver { vote, copies: 1 }).await;
     }
 
     /// The statuses of all answers so far.
-    fn statuses(&self) -> Vec<u16> {
+    pub fn statuses(&self) -> Vec<u16> {
         self.answers().iter().map(|Answer { status, .. }| *status).collect()
     }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::api::Weather;
+use crate::api::{PLAYERS, Weather};
 use crate::disk::Loss;
 use votive::sim::game::{Habit, When};
 
 /// Votes that are delivered: the numbers below this one.
-pub const VOTES: u8 = 10;
+pub const VOTES: u8 = 14;
 /// Game servers.
 pub const SERVERS: usize = 2;
 
@@ -19,12 +19,14 @@ pub const SERVERS: usize = 2;
 pub enum Op {
     /// The platform delivers a vote, so many times at once.
     Deliver { vote: u8, copies: u8 },
+    /// The platform delivers so many votes at once.
+    Rush { first: u8, votes: u8 },
     /// So many milliseconds go by.
     Wait { ms: u64 },
     /// A player leaves both servers.
-    Leave { player: u8 },
+    Leave { player: usize },
     /// A player joins both servers.
-    Join { player: u8 },
+    Join { player: usize },
     /// A game server stops.
     Stop { server: usize },
     /// A game server starts again.
@@ -59,6 +61,10 @@ pub enum Op {
     Save { server: usize },
     /// A game server dies and starts again with the world that it saved last.
     GoBack { server: usize },
+    /// The owner gives a game server one more id, and starts the daemon anew.
+    Adopt,
+    /// The owner makes the objective on a game server that a reward has named from the start.
+    Complete { server: usize },
     /// The operator looks which commands ran that are in doubt, and says so.
     Resolve,
 }
@@ -93,10 +99,11 @@ fn habit() -> impl Strategy<Value = Habit> {
 /// One thing, each as often as it is likely to find something.
 fn op() -> impl Strategy<Value = Op> {
     let server = || 0..SERVERS;
-    let player = || 0..VOTES.div_ceil(2);
+    let player = || 0..PLAYERS.len();
     let command = prop::sample::select(vec!["give", "scoreboard", "xp", "say", "list", ""]);
     prop_oneof![
         12 => (0..VOTES, 1u8..4).prop_map(|(vote, copies)| Op::Deliver { vote, copies }),
+        3 => (0..VOTES, 2u8..6).prop_map(|(first, votes)| Op::Rush { first, votes }),
         4 => (0u64..3_000).prop_map(|ms| Op::Wait { ms }),
         3 => (0u64..300_000).prop_map(|ms| Op::Wait { ms }),
         1 => (0u64..20_000_000).prop_map(|ms| Op::Wait { ms }),
@@ -127,6 +134,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => prop::sample::select(vec![-24i64, 24]).prop_map(|hours| Op::SetClock { hours }),
         1 => server().prop_map(|server| Op::Save { server }),
         1 => server().prop_map(|server| Op::GoBack { server }),
+        1 => Just(Op::Adopt),
+        1 => server().prop_map(|server| Op::Complete { server }),
         1 => Just(Op::Resolve),
     ]
 }

@@ -1,15 +1,16 @@
 //! What has to hold after every history: the promises of the design, checked against the game servers' own record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use votive::domain::award::{Award, AwardState, Finish, MOST_REPEATS, Receipt, Step};
 use votive::domain::grant::{Grant, Stage};
 use votive::domain::reward::InDoubtRule;
 use votive::domain::standing::Standing;
 
-use crate::api::{UNREWARDABLE, event};
+use crate::api::{HOMELESS, NAMELESS, event};
 use crate::history::VOTES;
 use crate::life::{Answer, Effect, Life};
+use crate::model;
 
 /// How often each command took effect: in all, and in a world that still knows of it.
 type Ran = BTreeMap<String, (usize, usize)>;
@@ -24,15 +25,16 @@ pub async fn check(life: &mut Life) -> Result<(), String> {
     let grants = life.grants().await;
     let ran = ran(life);
     nobody_is_forgotten(&life.answers(), &grants)?;
+    model::agrees(&grants, &life.counters().await?, life.rules)?;
     let mut doubts = 0;
     for grant in &grants {
-        doubts += stands(grant, &ran).map_err(|why| format!("{}: {why}", grant.event))?;
+        doubts += stands(grant, &ran, life.misbehaved).map_err(|why| format!("{}: {why}", grant.event))?;
     }
     if doubts > life.most_doubts {
         return Err(format!("{doubts} doubts, and no more than {} can have been", life.most_doubts));
     }
-    if life.has_receipts() && !life.went_back && !life.misbehaved && doubts > 0 {
-        return Err(format!("{doubts} doubts, although the game kept receipts"));
+    if life.has_receipts() && !life.went_back && !life.misbehaved {
+        nothing_is_unproven(&grants)?;
     }
     if !life.went_back && !life.misbehaved {
         nothing_is_missed(&grants)?;
@@ -45,31 +47,35 @@ pub async fn check(life: &mut Life) -> Result<(), String> {
 
     life.settle_everything().await;
     for grant in &life.grants().await {
-        if stands(grant, &self::ran(life)).map_err(|why| format!("{}, settled: {why}", grant.event))? > 0 {
+        let doubts = stands(grant, &self::ran(life), life.misbehaved);
+        if doubts.map_err(|why| format!("{}, settled: {why}", grant.event))? > 0 {
             return Err(format!("{} is still in doubt after it was settled", grant.event));
         }
     }
 
     let answers = life.deliver_everything().await;
-    let expected = |vote| if UNREWARDABLE.contains(&vote) { 422 } else { 204 };
+    let refused = |vote| vote == NAMELESS || vote == HOMELESS && !life.adopted;
     let settled = self::ran(life);
     for vote in 0..VOTES {
         let statuses: Vec<u16> =
             answers.iter().filter(|answer| answer.vote == vote).map(|answer| answer.status).collect();
-        if statuses != [expected(vote)] {
+        if statuses != [if refused(vote) { 422 } else { 204 }] {
             return Err(format!("vote {vote} is answered with {statuses:?} in the end"));
         }
     }
-    for grant in &life.grants().await {
-        stands(grant, &settled).map_err(|why| format!("{}, in the end: {why}", grant.event))?;
+    let grants = life.grants().await;
+    for grant in &grants {
+        stands(grant, &settled, life.misbehaved)
+            .map_err(|why| format!("{}, in the end: {why}", grant.event))?;
+        nothing_is_refused(grant)?;
     }
     let too_early = life.api.asked_too_early();
     if !too_early.is_empty() {
         return Err(format!("the API was asked too early for {too_early:?}"));
     }
-    let known: BTreeSet<String> = commands_of(&life.grants().await);
+    let known = model::agrees(&grants, &life.counters().await?, life.rules)?;
     match settled.keys().find(|command| !known.contains(*command)) {
-        Some(command) => Err(format!("{command:?} ran and no grant has it")),
+        Some(command) => Err(format!("{command:?} ran and nobody earned it")),
         None => Ok(()),
     }
 }
@@ -86,11 +92,6 @@ fn ran(life: &Life) -> Ran {
         }
     }
     ran
-}
-
-fn commands_of(grants: &[Grant]) -> BTreeSet<String> {
-    let awards = grants.iter().filter_map(Grant::plan).flat_map(|plan| &plan.awards);
-    awards.flat_map(|award| &award.steps).map(|step| step.command.clone()).collect()
 }
 
 /// What the platform was told is recorded, is there.
@@ -115,8 +116,18 @@ fn nothing_is_missed(grants: &[Grant]) -> Result<(), String> {
     }
 }
 
+/// A game that keeps receipts leaves no doubt. What it refuses without a word is sent once more without a receipt, so that
+/// it says why: that is `late` alone.
+fn nothing_is_unproven(grants: &[Grant]) -> Result<(), String> {
+    let mut awards = grants.iter().filter_map(Grant::plan).flat_map(|plan| &plan.awards);
+    match awards.find(|award| matches!(award.state, AwardState::InDoubt { .. }) && award.reward != "late") {
+        Some(award) => Err(format!("{} is in doubt, although the game kept receipts", award.reward)),
+        None => Ok(()),
+    }
+}
+
 /// Whether a grant has come to an end, with each command as often as its award says. Gives the number of its doubts.
-fn stands(grant: &Grant, ran: &Ran) -> Result<usize, String> {
+fn stands(grant: &Grant, ran: &Ran, misbehaved: bool) -> Result<usize, String> {
     let plan = match &grant.stage {
         Stage::Received { .. } => return Err("its vote was never fetched".to_owned()),
         // A replica that lagged for too long; delivering again helps, which is checked in the end.
@@ -128,6 +139,8 @@ fn stands(grant: &Grant, ran: &Ran) -> Result<usize, String> {
         let why = |why: String| format!("{}: {why}", award.reward);
         match &award.state {
             AwardState::Done => {}
+            // Its objective was missing; delivering again helps, which is checked in the end.
+            AwardState::Refused { .. } if award.reward == "late" => {}
             AwardState::InDoubt { .. } if award.awaits_receipt() => {
                 return Err(why("its receipt was not read".to_owned()));
             }
@@ -135,18 +148,31 @@ fn stands(grant: &Grant, ran: &Ran) -> Result<usize, String> {
             other => return Err(why(format!("it is {other:?} in the end"))),
         }
         for step in &award.steps {
-            as_often_as_it_says(award, step, ran).map_err(why)?;
+            as_often_as_it_says(award, step, ran, misbehaved).map_err(why)?;
         }
     }
     Ok(doubts)
 }
 
-fn as_often_as_it_says(award: &Award, step: &Step, ran: &Ran) -> Result<(), String> {
+/// A delivery has brought again what was refused.
+fn nothing_is_refused(grant: &Grant) -> Result<(), String> {
+    let awards = grant.plan().map_or(&[][..], |plan| &plan.awards);
+    match awards.iter().find(|award| matches!(award.state, AwardState::Refused { .. })) {
+        Some(award) => Err(format!("{}: {} is refused in the end", grant.event, award.reward)),
+        None => Ok(()),
+    }
+}
+
+fn as_often_as_it_says(award: &Award, step: &Step, ran: &Ran, misbehaved: bool) -> Result<(), String> {
     let (times, lasting) = ran.get(&step.command).copied().unwrap_or_default();
     let most = if step.in_doubt == InDoubtRule::Repeat { 1 + usize::from(MOST_REPEATS) } else { 1 };
+    // A game whose answers are wrong may keep to itself that it lacked the objective.
+    let kept_silent = misbehaved && award.reward == "late";
     let is_next = award.next_step().is_some_and(|next| next.serial == step.serial);
     let fits = match &step.finished {
-        Some(Finish::Ran { .. } | Finish::Settled | Finish::Receipt) => times >= 1 && lasting <= most,
+        Some(Finish::Ran { .. } | Finish::Settled | Finish::Receipt) => {
+            (times >= 1 || kept_silent) && lasting <= most
+        }
         Some(Finish::PassedOver { .. }) => lasting <= 1,
         None if is_next && matches!(award.state, AwardState::InDoubt { .. }) => lasting <= most,
         None => times == 0,
@@ -163,7 +189,7 @@ fn as_often_as_it_says(award: &Award, step: &Step, ran: &Ran) -> Result<(), Stri
 /// Votes of one player, on one server, are rewarded in the order of their plans: those that went through without a doubt.
 fn in_order(grants: &[Grant], life: &Life) -> Result<(), String> {
     let effects = life.effects();
-    let mut last: BTreeMap<String, (u64, usize)> = BTreeMap::new();
+    let mut last: BTreeMap<(String, &'static str), (u64, usize)> = BTreeMap::new();
     let mut plans: Vec<_> = grants.iter().filter_map(Grant::plan).collect();
     plans.sort_by_key(|plan| plan.order);
     for plan in plans {
@@ -174,7 +200,8 @@ fn in_order(grants: &[Grant], life: &Life) -> Result<(), String> {
         };
         let at = effects.iter().position(|effect| effect.command == step.command).unwrap_or_default();
         // Of plans that are made at one moment, in microseconds, either may be the first to reach the worker.
-        if let Some((order, before)) = last.insert(plan.player.key(), (plan.order, at))
+        if let Some((order, before)) =
+            last.insert((plan.player.key(), model::scope(&plan.vote.server)), (plan.order, at))
             && before > at
             && plan.order > order + 1_000
         {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use votive::config::{self, Config, Live, Sources};
 use votive::domain::award::AwardState;
+use votive::domain::counter::CounterKey;
 use votive::domain::grant::Grant;
 use votive::domain::reward::ReceiptRule;
 use votive::domain::standing::Standing;
@@ -24,9 +25,11 @@ use votive::sim::network::{ORDERLY, SimulatedNetwork};
 use votive::surroundings::{Clock, Surroundings};
 use votive::tasks::Tasks;
 
-use crate::api::{SimulatedApi, Weather, event};
+use crate::api::{PLAYERS, PLAYERS_AGAIN, SimulatedApi, UNKNOWN_SERVER, Weather, event};
 use crate::disk::{Disk, Loss};
 use crate::history::{Op, SERVERS, VOTES};
+use crate::model::Counters;
+use crate::{Rules, World};
 
 /// An hour heals everything that heals by itself, and no lag lasts as long.
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -35,17 +38,16 @@ const DEADLINE: Duration = Duration::from_secs(4);
 /// How long the daemon takes to stop before it is killed.
 const DRAIN: Duration = Duration::from_secs(11);
 /// The time at which every history begins.
-const START: i64 = 1_790_000_000;
+pub const START: i64 = 1_790_000_000;
 /// The most doubts that one fault can leave: each server has one command on its way.
 const DOUBTS_OF_A_KILL: usize = SERVERS;
 
 const REWARDS: &str = "
 gamemonitoring: {signing_token: a-token-for-the-simulation}
+calendar: {time_zone: Europe/Moscow}
 servers:
-  survival:
-    {id: 1, rcon: '127.0.0.1:1', password: a-password, rewards: [daily, score, twice, never-mind], pace: 1000/s}
-  creative:
-    {id: 2, rcon: '127.0.0.1:2', password: a-password, rewards: [daily, score, twice, never-mind], pace: 1000/s}
+  survival: {id: 1, rcon: '127.0.0.1:1', password: a-password, rewards: REWARDS, pace: 1000/s}
+  creative: {id: 2, rcon: '127.0.0.1:2', password: a-password, rewards: REWARDS, pace: 1000/s}
 rewards:
   daily:
     commands:
@@ -62,7 +64,22 @@ rewards:
   never-mind:
     commands:
       - {run: 'xp add {player} 2 points', in_doubt: skip}
+  gift: {commands: ['give {player} minecraft:diamond 1']}
+  late:
+    commands: [{run: 'scoreboard players add {player} late 1', require_online: false}]
+  second: {every_votes: 2, commands: [COUNT]}
+  third: {counts: network, every_votes: 3, commands: [COUNT]}
+  marks: {counts: network, milestones: {2: ['xp add {player} 22 points'], 7: ['xp add {player} 77 points']}}
+  first: {first_vote: true, commands: [COUNT]}
+  today: {limit: 1/day, commands: [COUNT]}
+  anywhere: {counts: network, limit: 1/day, commands: [COUNT]}
+  streak: {counts: network, streak_days: 3, commands: [COUNT]}
+  streaks: {every_streak_days: 2, commands: [COUNT]}
+  lucky: {counts: network, chance: 50%, limit: 1/day, commands: [COUNT]}
+  box: {one_of: [{weight: 3, commands: ['xp add {player} 33 points']}, 'xp add {player} 44 points']}
 ";
+/// A command that says all that is counted.
+const COUNT: &str = "{require_online: false, run: 'scoreboard players add {reward}.{vote_id}.{player}.{votes}.{votes_today}.{votes_month}.{streak}.{date} votes 1'}";
 
 /// What the platform was told about a vote.
 #[derive(Clone, Debug)]
@@ -93,6 +110,9 @@ pub struct Life {
     pub api: Arc<SimulatedApi>,
     network: Arc<SimulatedNetwork>,
     config: Arc<Config>,
+    pub rules: Rules,
+    /// Whether the server that nobody had is one of ours by now.
+    pub adopted: bool,
     /// How far the clock on the wall is from the time that has passed, in hours.
     clock: Arc<AtomicI64>,
     clock_was_set: bool,
@@ -118,24 +138,31 @@ struct Process {
     session: u64,
 }
 
-fn configuration() -> Config {
+/// What is read from `rewards.yaml`.
+fn configuration(rules: Rules) -> Config {
+    let rewards = match rules {
+        Rules::None => "[daily, score, twice, never-mind]",
+        Rules::Votes => "[gift, late, second, third, marks, first]",
+        Rules::Days => "[gift, late, today, anywhere, streak, streaks, lucky, box]",
+    };
     let directory = tempfile::tempdir().unwrap();
     let path: PathBuf = directory.path().join("rewards.yaml");
-    std::fs::write(&path, REWARDS).unwrap();
+    std::fs::write(&path, REWARDS.replace("REWARDS", rewards).replace("COUNT", COUNT)).unwrap();
     let sources = Sources { path, state_dir: None, env: Default::default(), again: false };
     config::load(&sources).config.unwrap_or_else(|problems| panic!("{}", problems[0]))
 }
 
 impl Life {
-    /// A life that begins with an empty ledger on `disk`; the commands leave `receipts` or not.
-    pub async fn new(disk: Disk, receipts: bool) -> Life {
+    /// A life that begins with an empty ledger on `disk`.
+    pub async fn new(disk: Disk, world: World) -> Life {
         // A new ledger gets its name only when it is whole, so no fault strikes while it is made.
         let tasks = Tasks::default();
         drop(Ledger::on(disk.attach(), &tasks).unwrap());
         tasks.ended().await;
-        static CONFIG: std::sync::OnceLock<Config> = std::sync::OnceLock::new();
-        let mut config = CONFIG.get_or_init(configuration).clone();
-        if !receipts {
+        static CONFIGS: [OnceLock<Config>; 3] = [const { OnceLock::new() }; 3];
+        let config = &CONFIGS[world.rules as usize];
+        let mut config = config.get_or_init(|| configuration(world.rules)).clone();
+        if !world.receipts {
             config.servers.iter_mut().for_each(|server| server.receipts = ReceiptRule::Never);
         }
         let config = Arc::new(config);
@@ -153,6 +180,8 @@ impl Life {
             api: Arc::new(SimulatedApi::new()),
             network: Arc::new(network),
             config,
+            rules: world.rules,
+            adopted: false,
             clock: Arc::default(),
             clock_was_set: false,
             went_back: false,
@@ -163,9 +192,7 @@ impl Life {
             most_doubts: 0,
             loss: Loss::Nothing,
         };
-        for player in 0..VOTES.div_ceil(2) {
-            life.join(player);
-        }
+        (0..PLAYERS.len()).for_each(|player| life.join(player));
         for game in &life.games {
             for objective in ["votes", "wins"] {
                 game.console_command(&format!("scoreboard objectives add {objective} dummy"));
@@ -175,18 +202,23 @@ impl Life {
         life
     }
 
-    fn join(&self, player: u8) {
+    fn join(&self, player: usize) {
         for game in &self.games {
-            game.join(&format!("P{player}"));
-            game.join(&format!("Pb{player}"));
+            game.join(PLAYERS[player]);
+            game.join(PLAYERS_AGAIN[player]);
         }
     }
 
-    fn leave(&self, player: u8) {
+    fn leave(&self, player: usize) {
         for game in &self.games {
-            game.leave(&format!("P{player}"));
-            game.leave(&format!("Pb{player}"));
+            game.leave(PLAYERS[player]);
+            game.leave(PLAYERS_AGAIN[player]);
         }
+    }
+
+    /// Makes what `late` needs.
+    fn complete(&self, server: usize) {
+        self.games[server].console_command("scoreboard objectives add late dummy");
     }
 
     fn surroundings(&self) -> Surroundings {
@@ -255,6 +287,11 @@ impl Life {
     pub async fn perform(&mut self, op: &Op) {
         match op {
             Op::Deliver { vote, copies } => self.deliver(*vote, *copies).await,
+            Op::Rush { first, votes } => {
+                for vote in *first..(first + votes).min(VOTES) {
+                    self.deliver(vote, 1).await;
+                }
+            }
             Op::Wait { ms } => sleep(Duration::from_millis(*ms)).await,
             Op::Leave { player } => self.leave(*player),
             Op::Join { player } => self.join(*player),
@@ -322,6 +359,14 @@ impl Life {
                 self.clock_was_set = true;
                 self.clock.fetch_add(*hours, Ordering::Relaxed);
             }
+            Op::Adopt => {
+                self.terminate().await;
+                let mut config = Config::clone(&self.config);
+                config.servers[1].ids = vec![2, UNKNOWN_SERVER];
+                self.config = Arc::new(config);
+                self.adopted = true;
+            }
+            Op::Complete { server } => self.complete(*server),
             Op::Resolve => {
                 self.resolved = true;
                 self.resolve().await;
@@ -383,9 +428,8 @@ impl Life {
             game.release_replies();
             game.start_again().unwrap();
         }
-        for player in 0..VOTES.div_ceil(2) {
-            self.join(player);
-        }
+        (0..PLAYERS.len()).for_each(|player| self.join(player));
+        (0..SERVERS).for_each(|server| self.complete(server));
         self.process().await.ok_or("the daemon does not start on a disk that is well")?;
         sleep(HOUR).await;
         Ok(())
@@ -411,6 +455,23 @@ impl Life {
         let Some(process) = self.process().await else { return Vec::new() };
         let records = (0..VOTES).filter_map(|vote| process.ledger.get(&event(vote)).ok().flatten());
         records.map(|record| record.grant).collect()
+    }
+
+    /// Every counter that a vote can have changed.
+    ///
+    /// # Errors
+    /// Where the ledger does not tell.
+    pub async fn counters(&mut self) -> Result<Counters, String> {
+        let process = self.process().await.ok_or("the daemon does not start")?;
+        let mut counters = Counters::new();
+        for player in PLAYERS.into_iter().chain(PLAYERS_AGAIN) {
+            for scope in ["id 1", "id 2", "network"] {
+                let key = CounterKey { scope: scope.to_owned(), player: player.to_owned() };
+                let (counter, _) = process.ledger.counter(&key).map_err(|error| error.to_string())?;
+                counters.insert((scope, player), counter);
+            }
+        }
+        Ok(counters)
     }
 
     /// Everything that took effect, on all game servers, in the order of each.

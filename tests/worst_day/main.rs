@@ -9,10 +9,12 @@
 
 mod api;
 mod cases;
+mod counted;
 mod disk;
 mod history;
 mod invariants;
 mod life;
+mod model;
 mod receipts;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,14 +43,31 @@ const SHRINKS: u64 = 2_000;
 struct World {
     /// Whether the commands leave receipts.
     receipts: bool,
+    /// When the rewards apply.
+    rules: Rules,
     /// Whether the disk says that it has synced what it has not.
     lies: bool,
 }
 
-/// With receipts, on an honest disk.
-const RECEIPTS: World = World { receipts: true, lies: false };
-/// Without receipts, on an honest disk.
-const PLAIN: World = World { receipts: false, lies: false };
+/// When the rewards of a world apply: see [`model`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rules {
+    /// Always.
+    None,
+    /// It depends on how often the player has voted.
+    Votes,
+    /// It depends on the days of the votes, and on luck.
+    Days,
+}
+
+/// Without receipts or rules, on an honest disk.
+const PLAIN: World = World { receipts: false, rules: Rules::None, lies: false };
+/// The same with receipts.
+const RECEIPTS: World = World { receipts: true, ..PLAIN };
+/// With rewards that count votes.
+const COUNTING: World = World { rules: Rules::Votes, ..PLAIN };
+/// With rewards that count days.
+const DATED: World = World { rules: Rules::Days, ..PLAIN };
 
 /// Lives through a history and checks every promise.
 fn live(history: &[Op], world: World) -> Result<(), String> {
@@ -72,7 +91,7 @@ fn simulated<T>(life: impl Future<Output = T>) -> T {
 fn operations(history: &[Op], world: World) -> u16 {
     simulated(async {
         let disk = Disk::default();
-        let mut life = Life::new(disk.clone(), world.receipts).await;
+        let mut life = Life::new(disk.clone(), world).await;
         let before = disk.operations();
         for op in history {
             life.perform(op).await;
@@ -92,7 +111,7 @@ fn tell(
         fastrand::seed(chance);
         simulated(async {
             let disk = Disk::default();
-            let mut life = Life::new(disk.clone(), world.receipts).await;
+            let mut life = Life::new(disk.clone(), world).await;
             if world.lies {
                 disk.lie();
             }
@@ -117,9 +136,10 @@ fn tree(seed: u64) -> impl ValueTree<Value = Vec<Op>> {
     histories().new_tree(&mut runner).unwrap()
 }
 
-/// The circumstances of a seed: every other one has receipts.
+/// The circumstances of a seed: every other one has receipts, and two of three have rules.
 fn world(seed: u64) -> World {
-    if seed.is_multiple_of(2) { RECEIPTS } else { PLAIN }
+    let rules = [Rules::None, Rules::Votes, Rules::Days][(seed / 2 % 3) as usize];
+    World { receipts: seed.is_multiple_of(2), rules, lies: false }
 }
 
 /// The smallest history that still fails, and how.
@@ -186,8 +206,9 @@ fn a_cut_at_any_operation_of_the_disk_breaks_no_promise() {
     let day =
         [Op::Deliver { vote: 0, copies: 2 }, Op::Deliver { vote: 2, copies: 1 }, Op::Wait { ms: 5_000 }];
     let mut images = 0;
-    for (world, operations) in
-        [PLAIN, RECEIPTS].iter().flat_map(|&world| (0..operations(&day, world)).map(move |at| (world, at)))
+    for (world, operations) in [PLAIN, RECEIPTS, COUNTING]
+        .iter()
+        .flat_map(|&world| (0..operations(&day, world)).map(move |at| (world, at)))
     {
         for loss in [Loss::Nothing, Loss::Torn(u64::from(operations))] {
             let cut = Op::CutAfter { operations, loss };

@@ -25,7 +25,7 @@ fn steps(grants: &[Grant], vote: u8) -> Vec<Step> {
 #[test]
 fn receipts_that_nobody_needs_any_more_are_taken_out_of_the_game() {
     simulated(async {
-        let mut life = Life::new(Disk::default(), RECEIPTS.receipts).await;
+        let mut life = Life::new(Disk::default(), RECEIPTS).await;
         let deliver = |vote| Op::Deliver { vote, copies: 1 };
         let marks = |life: &Life| life.storage(0, "votive:receipts").matches(": 1b").count();
         let are = |steps: Vec<Step>, is: fn(&Receipt) -> bool| {
