@@ -99,7 +99,7 @@ impl Reloader {
     /// Reloads once, and tells the service manager meanwhile.
     ///
     /// # Errors
-    /// [`NotReloaded`]; then nothing has changed.
+    /// [`NotReloaded`]; then nothing has changed, unless the ledger has failed.
     pub async fn reload(&self) -> Result<Reloaded, NotReloaded> {
         let _turn = self.turn.lock().await;
         if self.shutdown.is_cancelled() {
@@ -124,9 +124,9 @@ impl Reloader {
             // The runtime ends.
             return Err(NotReloaded::Stopping);
         };
-        let checked = config.and_then(|new| match needs_restart(&self.config.now(), &new, &self.sources) {
-            problems if problems.is_empty() => Ok(new),
-            problems => Err(problems),
+        let checked = config.and_then(|new| {
+            let problems = needs_restart(&self.config.now(), &new, &self.sources);
+            if problems.is_empty() { Ok(new) } else { Err(problems) }
         });
         let new = match checked {
             Ok(new) => new,
@@ -164,16 +164,13 @@ fn needs_restart(old: &Config, new: &Config, sources: &Sources) -> Vec<Problem> 
         ("gamemonitoring.api_url", old.gamemonitoring.api_url != new.gamemonitoring.api_url),
         ("webhook.listen", old.webhook.listen != new.webhook.listen),
     ];
-    let changed = changed.into_iter().filter(|(_, changed)| *changed);
-    changed
-        .map(|(key, _)| Problem {
-            level: Level::Error,
-            file: sources.path.clone(),
-            at: At::Whole,
-            key: key.to_owned(),
-            message: "it is another one than at the start of Votive, and a reload cannot change it"
-                .to_owned(),
-            remedy: RESTART.to_owned(),
-        })
-        .collect()
+    let problem = |key: &str| Problem {
+        level: Level::Error,
+        file: sources.path.clone(),
+        at: At::Whole,
+        key: key.to_owned(),
+        message: "it is another one than at the start of Votive, and a reload cannot change it".to_owned(),
+        remedy: RESTART.to_owned(),
+    };
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| problem(key)).collect()
 }

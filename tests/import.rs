@@ -70,7 +70,7 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         "2 players with 52 votes for survival.",
         "The most has Steve: 49.",
         "Their last votes were made from 2026-11-02 to 2026-11-20.",
-        "The counts of 2 players change.",
+        "Counts that change: those of 2 players.",
         "Nothing was changed.",
     ] {
         assert!(said.contains(line), "{said}");
@@ -80,7 +80,10 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     assert_eq!(import(&rig, TABLE, &["--apply"]).await.0, 0);
     let before = counter(&rig, "id 1", "steve");
     let (_, said) = import(&rig, "player;total\nSteve;7\nHerobrine;1\n", &[]).await;
-    assert!(said.contains("The counts of 2 players change.\n1 players had an import before"), "{said}");
+    assert!(
+        said.contains("Counts that change: those of 2 players.\n1 player with an import before"),
+        "{said}"
+    );
     assert_eq!(counter(&rig, "id 1", "steve"), before);
     assert_eq!(counter(&rig, "id 1", "herobrine"), Counter::default());
 }
@@ -112,7 +115,7 @@ async fn a_vote_after_the_import_is_the_milestone() {
 
     // What Votive has counted stays when the file comes again.
     let (_, said) = import(&rig, TABLE, &["--server", "survival", "--apply"]).await;
-    assert!(said.contains("1 players have votes that Votive has counted"), "{said}");
+    assert!(said.contains("1 player with votes that Votive has counted"), "{said}");
     let counter = counter(&rig, "id 1", "steve");
     assert_eq!((counter.imported.get("id 1"), counter.votes.total), (Some(&49), 1));
 }

@@ -232,7 +232,7 @@ async fn a_few_votes_are_shown_with_every_command_and_reason() {
     let args = ["simulate", "--player", "Steve", "--server", "survival", "--votes", "2"];
     let output = rig.votive(&[&args[..], &["--at", "2026-12-24T19:00"]].concat()).await;
     assert_eq!(
-        text(&output),
+        std::str::from_utf8(&output.stdout).unwrap(),
         "vote 1 of Steve, made at 2026-12-24 19:00, as event simulate-1
   for this server it is vote 1, on day 1 of a streak
   daily: yes, every vote for this server earns it
@@ -261,10 +261,10 @@ async fn of_many_votes_the_sums_are_shown() {
     );
     let args = ["simulate", "--player", "Steve", "--server", "survival", "--votes", "95"];
     let output = rig.votive(&[&args[..], &["--at", "2026-12-24T19:00", "--every", "1d"]].concat()).await;
-    let shown = text(&output);
+    let shown = String::from_utf8(output.stdout).unwrap();
     let begin = "95 votes for survival, from 2026-12-24 19:00 to 2027-03-28 19:00 (UTC)
-  daily       95 times, first with vote 1; 190 commands
-  tenth        9 times, first with vote 10; 9 commands
+  daily       95 of them, first with vote 1; 190 commands
+  tenth        9 of them, first with vote 10; 9 commands
   far      never; of the last vote: it is vote 95 of the player; the next milestone is vote 5000
 ";
     assert!(shown.starts_with(begin), "{shown}");

@@ -6,7 +6,6 @@ mod found;
 mod online;
 mod words;
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -102,10 +101,4 @@ impl Checked {
             Err(_) => writeln!(out, "{counts}: Votive does not start with this configuration"),
         }
     }
-}
-
-/// How many rewards there are that some server gives.
-fn rewards(config: &Config) -> usize {
-    let rewards = config.servers.iter().flat_map(|server| &server.rewards);
-    rewards.map(|reward| reward.name.as_str()).collect::<BTreeSet<_>>().len()
 }

@@ -78,7 +78,7 @@ pub(super) fn state_dir(options: &Options) -> anyhow::Result<PathBuf> {
         return Ok(PathBuf::from(config::STATE_DIR));
     };
     crate::complain!("reading {}", path.display());
-    let loaded = config::load(&Sources::from_process(path.clone(), None));
+    let loaded = config::load_without_secrets(&Sources::from_process(path.clone(), None));
     let config = loaded.config.map_err(|_| {
         anyhow!(
             "{}: has errors, so it cannot say where the ledger lives. Correct them (`votive check` names them), or name the directory with --state-dir",

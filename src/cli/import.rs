@@ -10,6 +10,7 @@ use super::{Options, Outcome, client, configuration, server};
 use crate::config::{Config, GameServer};
 use crate::domain::counter::{Counter, CounterKey, Scoped};
 use crate::ledger::{self, Ledger};
+use crate::text::counted;
 use table::Row;
 
 /// So many mistakes are told; whoever has more has made one mistake many times.
@@ -54,7 +55,7 @@ pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
             crate::complain!("writing");
         }
         apply(&rows, server, ledger)?;
-        anstream::println!("Done: the counts of {} players were changed.", changes.players);
+        anstream::println!("Done: the counts of {} were changed.", counted(changes.players, "player"));
     }
     Ok(Outcome::Success)
 }
@@ -130,9 +131,10 @@ fn compare(rows: &[Row], server: &GameServer, ledger: Option<&Ledger>) -> anyhow
 fn tell(args: &Args, rows: &[Row], server: &GameServer, changes: &Changes) {
     let votes: u64 = rows.iter().map(|row| row.imported.total).sum();
     anstream::println!(
-        "{}: {} players with {votes} votes for {}.",
+        "{}: {} with {} for {}.",
         args.file.display(),
-        rows.len(),
+        counted(rows.len(), "player"),
+        counted(votes, "vote"),
         server.name
     );
     if let Some(most) = rows.iter().max_by_key(|row| row.imported.total) {
@@ -142,13 +144,19 @@ fn tell(args: &Args, rows: &[Row], server: &GameServer, changes: &Changes) {
     if let (Some(first), Some(last)) = (last_votes().min(), last_votes().max()) {
         anstream::println!("Their last votes were made from {first} to {last}.");
     }
-    let Changes { players, imported, counted } = changes;
-    anstream::println!("The counts of {players} players change.");
+    let Changes { players, imported, counted: counted_here } = changes;
+    anstream::println!("Counts that change: those of {}.", counted(players, "player"));
     if *imported > 0 {
-        anstream::println!("{imported} players had an import before, which this one replaces.");
+        anstream::println!(
+            "{} with an import before, whose total this one replaces.",
+            counted(imported, "player")
+        );
     }
-    if *counted > 0 {
-        anstream::println!("{counted} players have votes that Votive has counted, which stay and are added.");
+    if *counted_here > 0 {
+        anstream::println!(
+            "{} with votes that Votive has counted, which stay and are added.",
+            counted(counted_here, "player")
+        );
     }
 }
 

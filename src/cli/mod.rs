@@ -133,6 +133,7 @@ fn configuration(options: Options) -> Option<Config> {
     let told =
         |problems: &[config::Problem]| problems.iter().for_each(|problem| crate::complain!("{problem}"));
     let path = config::find(options.config).map_err(|problem| told(&[*problem])).ok()?;
+    crate::complain!("reading {}", path.display());
     let loaded = config::load_without_secrets(&Sources::from_process(path, options.state_dir));
     loaded.config.map_err(|errors| told(&errors)).ok()
 }

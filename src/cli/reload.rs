@@ -29,7 +29,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
 /// daemon would say it.
 fn told_anyway(options: &Options, nobody: &anyhow::Error) -> Option<String> {
     let path = config::find(options.config.clone()).ok().filter(|_| options.state_dir.is_none())?;
-    let problems = config::load(&Sources::from_process(path, None)).config.err()?;
+    let problems = config::load_without_secrets(&Sources::from_process(path, None)).config.err()?;
     let told: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     Some(format!("{told}nothing has changed: {nobody}"))
 }

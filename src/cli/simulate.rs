@@ -17,6 +17,7 @@ use crate::domain::event::EventKey;
 use crate::domain::plan::{Plan, Verdict};
 use crate::domain::player::PlayerName;
 use crate::domain::simulation::Simulation;
+use crate::text::counted;
 
 /// Of more votes than this, only the sums are shown.
 const MOST_SHOWN: u32 = 20;
@@ -56,7 +57,7 @@ enum Format {
     Json,
 }
 
-/// The platform tells the time of a vote in whole seconds.
+/// How far votes are apart: in whole seconds, as the platform tells the time of a vote.
 fn interval(text: &str) -> Result<Duration, String> {
     let whole =
         |time: &Duration| time.subsec_nanos() == 0 && (1..=365 * 24 * 60 * 60).contains(&time.as_secs());
@@ -88,22 +89,22 @@ pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
     let scope = CounterKey::both(&server.counted_as, &player).server.scope;
     let counters = Scoped::<Counter>::default().import(&scope, &imported);
     let votes = Simulation::new(config.target(server), &args.player, at, args.every, counters);
-    let votes =
-        votes.take(args.votes as usize).filter_map(|grant| Some((grant.plan()?.clone(), grant.event)));
+    let votes = votes.filter_map(|grant| Some((grant.plan()?.clone(), grant.event)));
+    let votes = (1..=args.votes).zip(votes);
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         Format::Json => {
-            for (plan, event) in votes {
+            for (_, (plan, event)) in votes {
                 serde_json::to_writer(&mut out, &Line::of(&plan, &event))?;
                 writeln!(out)?;
             }
         }
         Format::Text if args.votes <= MOST_SHOWN => {
-            for (number, (plan, event)) in (1..).zip(votes) {
+            for (number, (plan, event)) in votes {
                 show(&mut out, number, &plan, &event)?;
             }
         }
-        Format::Text => summary(&mut out, votes.map(|(plan, _)| plan), server, &config.calendar)?,
+        Format::Text => summary(&mut out, votes.map(|(_, (plan, _))| plan), server, &config.calendar)?,
     }
     out.flush()?;
     Ok(Outcome::Success)
@@ -246,11 +247,12 @@ fn summary(
         match first {
             Some(first) => write!(
                 out,
-                "  {name:width$}  {given:>7} times, first with vote {first}; {commands} commands"
+                "  {name:width$}  {given:>7} of them, first with vote {first}; {}",
+                counted(commands, "command")
             )?,
             None => write!(out, "  {name:width$}    never; of the last vote: {reason}")?,
         }
-        let refused = if refused > 0 { format!("; REFUSED {refused} times") } else { String::new() };
+        let refused = if refused > 0 { format!("; {refused} of them REFUSED") } else { String::new() };
         writeln!(out, "{refused}")?;
     }
     writeln!(

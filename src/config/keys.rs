@@ -78,7 +78,7 @@ pub(super) const KEYS: [(&str, Override); 61] = [
     ("rewards.*.commands.*.receipt", Override::None),
 ];
 
-/// Every key, written as above.
+/// Every key of `rewards.yaml`; `*` stands for a name of the owner's, or for a place in a list.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     KEYS.iter().map(|(key, _)| *key)
 }

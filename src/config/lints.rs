@@ -36,33 +36,29 @@ const NAME_A_PLAYER: [&str; 7] = ["give", "xp", "experience", "effect", "eco", "
 const ACCOUNTS: [&str; 11] =
     ["eco", "economy", "money", "bal", "balance", "bank", "points", "tokens", "coins", "gems", "credits"];
 
-// Constant patterns: the tests below use each of them.
+/// A constant pattern: the tests below use each of them.
 #[allow(clippy::unwrap_used)]
-static STRING: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*""#).unwrap());
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).unwrap()
+}
+
+static STRING: LazyLock<Regex> = LazyLock::new(|| pattern(r#""(?:[^"\\]|\\.)*""#));
 
 /// A part of `execute` that is about the voter alone.
-#[allow(clippy::unwrap_used)]
-static ABOUT_VOTER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(?:as|at|if entity|facing entity) (?:\{player\}|@[ae]\[[^\]]*\{player\})").unwrap()
-});
+static ABOUT_VOTER: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b(?:as|at|if entity|facing entity) (?:\{player\}|@[ae]\[[^\]]*\{player\})"));
 
 /// The voter's name in quotes, as an argument.
-#[allow(clippy::unwrap_used)]
-static QUOTED_NAME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"\s(?:"\{player\}"|'\{player\}')(?:\s|$)"#).unwrap());
+static QUOTED_NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r#"\s(?:"\{player\}"|'\{player\}')(?:\s|$)"#));
 
 /// A placeholder, ours or not, of which something else is told.
-#[allow(clippy::unwrap_used)]
-static LIKE_A_PLACEHOLDER: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\{[A-Za-z_]+\}|%[A-Za-z0-9_.:-]+%").unwrap());
+static LIKE_A_PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{[A-Za-z_]+\}|%[A-Za-z0-9_.:-]+%"));
 
 /// How other programs write a placeholder: `${user-name}`, `<player>`, `&player&`, `$player`, `{playerName}`.
-#[allow(clippy::unwrap_used)]
 static HABIT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    pattern(
         r"\$\{([A-Za-z_-]+)\}|<([A-Za-z_-]+)>|&([A-Za-z_-]+)&|\$([A-Za-z_-]+)|\{([A-Za-z_-]*[A-Z-][A-Za-z_-]*)\}",
     )
-    .unwrap()
 });
 
 /// What other programs call what Votive has, too.

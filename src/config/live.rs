@@ -39,6 +39,7 @@ impl Live {
 
     /// Whether it is another one than the last time, or than when this handle was made.
     pub(crate) fn take_note(&mut self) -> bool {
+        // It cannot be closed: `current` is ours.
         let changed = self.seen.has_changed().unwrap_or(false);
         if changed {
             // One that came in between is taken note of as well: whoever asks reads it after this.

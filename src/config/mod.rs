@@ -22,7 +22,7 @@ mod units;
 mod values;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -167,17 +167,15 @@ impl Config {
         })
     }
 
+    /// How many rewards there are that some server gives.
+    pub fn rewards(&self) -> usize {
+        let rewards = self.servers.iter().flat_map(|server| &server.rewards);
+        rewards.map(|reward| &reward.name).collect::<BTreeSet<_>>().len()
+    }
+
     /// What it amounts to, for somebody who wants to know that it was understood: `2 game servers and 3 rewards`.
     pub fn summary(&self) -> String {
-        let mut rewards: Vec<&str> = self
-            .servers
-            .iter()
-            .flat_map(|server| &server.rewards)
-            .map(|reward| reward.name.as_str())
-            .collect();
-        rewards.sort_unstable();
-        rewards.dedup();
-        format!("{} and {}", counted(self.servers.len(), "game server"), counted(rewards.len(), "reward"))
+        format!("{} and {}", counted(self.servers.len(), "game server"), counted(self.rewards(), "reward"))
     }
 
     /// What planning needs to know of a game server.

@@ -140,8 +140,7 @@ impl Problems {
 
     /// A whole number from 1 up, written without anything in front of it.
     pub(super) fn number<T: std::str::FromStr>(&mut self, node: Option<&Node>, example: &str) -> Option<T> {
-        let parse = |text: &str| text.parse().ok().filter(|_| !text.starts_with(['0', '+']));
-        self.parsed(node, "a whole number from 1 up", example, parse)
+        self.parsed(node, "a whole number from 1 up", example, units::whole)
     }
 
     /// A value in the form of `example`, which `parse` recognises.

@@ -10,6 +10,7 @@ use super::lints;
 use super::problem::{Problems, listed, nearest, shown};
 use super::read::one_or_more;
 use super::rules::{self, Rules};
+use super::units;
 use super::yaml::{Entry, Map, Node, Style, Value};
 use crate::domain::calendar::Calendar;
 use crate::domain::counter::Count;
@@ -126,11 +127,7 @@ fn one_of(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Vec<Ch
             continue;
         }
         let Some(section) = problems.section(Some(node), "rewards.*.one_of.*") else { continue };
-        let parse = |text: &str| {
-            text.parse()
-                .ok()
-                .filter(|weight| (1..=HEAVIEST).contains(weight) && !text.starts_with(['0', '+']))
-        };
+        let parse = |text: &str| units::whole(text).filter(|weight| (1..=HEAVIEST).contains(weight));
         let form = format!("a weight: a whole number from 1 to {HEAVIEST}");
         let weight = problems.parsed(section.get("weight"), &form, "1", parse).unwrap_or(1);
         let commands = match section.get("commands") {

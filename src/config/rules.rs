@@ -123,14 +123,13 @@ fn milestones(
 ) -> Option<BTreeMap<u64, Vec<Command>>> {
     let node = node?;
     let mut milestones = BTreeMap::new();
-    let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with(['0', '+']));
     if let Value::Map(map) = &node.value {
         if map.entries.is_empty() {
             let remedy = "write `milestones: [50, 100]`, or take the line out";
             problems.error(node.place(), "there are no milestones", remedy);
         }
         for entry in &map.entries {
-            let Some(votes) = number(&entry.key) else {
+            let Some(votes) = units::whole(&entry.key) else {
                 let remedy =
                     "write the number of votes, and below it, indented, its commands with a `-` before each";
                 problems.error(entry.place(), "a milestone is a whole number from 1 up", remedy);
@@ -142,7 +141,7 @@ fn milestones(
         for node in problems.several(Some(node), "[50, 100]") {
             if let Value::Map(map) = &node.value {
                 let message = "a milestone with commands has no `-` before it";
-                let key = map.entries.iter().find_map(|entry| number(&entry.key)).unwrap_or(50);
+                let key = map.entries.iter().find_map(|entry| units::whole::<u64>(&entry.key)).unwrap_or(50);
                 let remedy =
                     format!("write `{key}:` and below it, indented, its commands with a `-` before each");
                 problems.error(node.place(), message, remedy);
@@ -289,9 +288,6 @@ fn exclude(one: &Rule, other: &Rule) -> Option<(&'static str, String)> {
         }
         (Rule::EveryVotes(every), Rule::Milestones(votes)) if no_multiple(every.get(), votes) => {
             ("milestones", format!("none of the milestones is one of every {every} votes"))
-        }
-        (Rule::StreakDays(days), Rule::EveryStreakDays(every)) if days.get() % every.get() != 0 => {
-            ("every_streak_days", format!("a streak of {days} days is not one of every {every} days"))
         }
         (Rule::From(from), Rule::Until(until)) if from >= until => {
             ("until", "it ends before it begins".to_owned())

@@ -1,5 +1,6 @@
 //! Values with a unit: `5s`, `20/s`.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Reads a duration: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
@@ -44,6 +45,11 @@ pub(super) fn per<T: Copy>(text: &str, periods: &[(&str, T)]) -> Option<(u32, T)
     let period = unit.strip_prefix('/')?;
     let (_, period) = periods.iter().find(|(name, _)| *name == period)?;
     Some((u32::try_from(number).ok()?, *period))
+}
+
+/// Reads a whole number from 1 up, written without anything in front of it.
+pub(super) fn whole<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| !text.starts_with(['0', '+']))
 }
 
 /// A whole number and what follows it, with a space between them or without.

@@ -56,6 +56,18 @@ pub struct CounterKey {
     pub player: String,
 }
 
+impl CounterKey {
+    /// Both counters that a vote of `player` for the game server `server` changes.
+    pub fn both(server: &ServerRef, player: &PlayerName) -> Scoped<CounterKey> {
+        let server = match server {
+            ServerRef::Id(id) => format!("id {id}"),
+            ServerRef::Name(name) => format!("name {name}"),
+        };
+        let scopes = Scoped { server, network: "network".to_owned() };
+        scopes.map(|scope| CounterKey { scope: scope.clone(), player: player.key() })
+    }
+}
+
 /// The most votes of a player that are taken over: more than anybody gives, and so few that no sum of them overflows.
 pub const MOST_IMPORTED: u64 = 1_000_000_000;
 
@@ -78,22 +90,10 @@ impl Imported {
     }
 }
 
-impl CounterKey {
-    /// Both counters that a vote of `player` for the game server `server` changes.
-    pub fn both(server: &ServerRef, player: &PlayerName) -> Scoped<CounterKey> {
-        let server = match server {
-            ServerRef::Id(id) => format!("id {id}"),
-            ServerRef::Name(name) => format!("name {name}"),
-        };
-        let scopes = Scoped { server, network: "network".to_owned() };
-        scopes.map(|scope| CounterKey { scope: scope.clone(), player: player.key() })
-    }
-}
-
 /// What is remembered of a player's votes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counter {
-    /// Votes from before Votive, by the game server whose they are: what was imported last holds.
+    /// Votes from before Votive, by the scope of the game server that they were for; the last import of each holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub imported: BTreeMap<String, u64>,
     /// Votes.

@@ -9,7 +9,7 @@ use super::event::EventKey;
 pub struct Draw(u64);
 
 impl Draw {
-    /// What an event draws for a `purpose` of a reward. None of the three can hold a zero, so no two draws share their
+    /// What an event draws for a `purpose` of a reward. None of these texts can hold a zero, so no two draws share their
     /// text.
     pub fn of(event: &EventKey, reward: &str, purpose: &str) -> Draw {
         let text = [event.event_type.as_str(), &event.event_id, reward, purpose].join("\0");

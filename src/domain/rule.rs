@@ -170,12 +170,12 @@ impl Rule {
             Rule::StreakDays(days) => either(
                 streak_before < days.get() && days.get() <= streak,
                 format!("with it the streak has reached {days} days"),
-                not_reached(count, &days.to_string()),
+                not_reached(streak, days.get()),
             ),
             Rule::EveryStreakDays(days) => either(
                 streak / days.get() > streak_before / days.get(),
                 format!("with it the streak has reached {streak} days, and every {days} days earn it"),
-                not_reached(count, &format!("every {days}")),
+                not_reached(streak, (streak / days.get() + 1).saturating_mul(days.get())),
             ),
             Rule::Days(days) => {
                 let weekday = named(&WEEKDAYS, &voted_at.weekday());
@@ -280,14 +280,9 @@ fn next_multiple(every: NonZeroU64, votes: u64) -> u64 {
     (votes / every + 1) * every.get()
 }
 
-/// Why a streak does not earn what `days` of it earn.
-fn not_reached(count: &Count, days: &str) -> String {
-    let Count { streak, streak_before, .. } = count;
-    if streak == streak_before {
-        format!("the streak was {streak} days long without it already")
-    } else {
-        format!("with it the streak is {streak} days long, and {days} earn it")
-    }
+/// Why a streak of so many days does not earn what the `next` day earns.
+fn not_reached(streak: u32, next: u32) -> String {
+    format!("with it the streak is {streak} days long; the first vote of day {next} earns it")
 }
 
 /// The name of a value in a table of names.
@@ -303,9 +298,9 @@ pub fn clock(time: Time) -> String {
 /// A moment as an owner writes it.
 const MOMENT: &str = "%Y-%m-%dT%H:%M";
 
-/// A duration in its largest units, for a message.
+/// A duration in its largest units, for a message; rounded up, so that what is too old never looks like the limit.
 fn in_words(time: SignedDuration) -> String {
-    let minutes = time.as_mins();
+    let minutes = (time.as_millis() + 59_999) / 60_000;
     match (minutes / 60, minutes % 60) {
         (0, minutes) => format!("{minutes} min"),
         (hours, 0) => format!("{hours} h"),
@@ -435,16 +430,19 @@ mod tests {
         let seven = || Rule::StreakDays(days(7));
         Given::streak(6, 7).holds(seven(), "with it the streak has reached 7 days");
         Given::streak(3, 9).holds(seven(), "with it the streak has reached 7 days");
-        Given::streak(5, 6).fails(seven(), "with it the streak is 6 days long, and 7 earn it");
-        Given::streak(7, 8).fails(seven(), "with it the streak is 8 days long, and 7 earn it");
-        let already = "the streak was 7 days long without it already";
+        Given::streak(5, 6)
+            .fails(seven(), "with it the streak is 6 days long; the first vote of day 7 earns it");
+        Given::streak(7, 8)
+            .fails(seven(), "with it the streak is 8 days long; the first vote of day 7 earns it");
+        let already = "with it the streak is 7 days long; the first vote of day 7 earns it";
         Given::streak(7, 7).fails(seven(), already);
         let each = || Rule::EveryStreakDays(days(7));
         Given::streak(13, 14)
             .holds(each(), "with it the streak has reached 14 days, and every 7 days earn it");
         Given::streak(6, 20)
             .holds(each(), "with it the streak has reached 20 days, and every 7 days earn it");
-        Given::streak(7, 13).fails(each(), "with it the streak is 13 days long, and every 7 earn it");
+        Given::streak(7, 13)
+            .fails(each(), "with it the streak is 13 days long; the first vote of day 14 earns it");
         Given::streak(7, 7).fails(each(), already);
     }
 

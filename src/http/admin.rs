@@ -124,7 +124,7 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
         }
         Standing::WrongPassword(_) => {
             format!(
-                "Recorded: {server} refuses the RCON password. Correct it and restart Votive. Event {event}."
+                "Recorded: {server} refuses the RCON password. Correct it; if it was Votive's, restart Votive. Event {event}."
             )
         }
         Standing::Working | Standing::Recorded => {

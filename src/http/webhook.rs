@@ -110,7 +110,7 @@ pub fn answer(event: &EventKey, standing: Standing) -> Answer {
         Standing::WrongPassword(server) => sentence(
             StatusCode::SERVICE_UNAVAILABLE,
             format!(
-                "{server} refuses the RCON password that Votive has. The reward is recorded; correct the password and restart Votive."
+                "{server} refuses the RCON password that Votive has. The reward is recorded; correct the password; if it was Votive's, restart Votive."
             ),
         ),
         Standing::ServerGone(server) => sentence(

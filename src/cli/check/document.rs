@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::Checked;
 use super::found::Found;
-use super::{Checked, rewards};
-use crate::config::{At, Level, Position, Problem};
+use crate::config::{At, Config, Level, Position, Problem};
 
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
@@ -38,7 +38,7 @@ impl<'a> Document<'a> {
             file: checked.file.as_ref().map(|file| file.display().to_string()),
             can_start: config.is_some(),
             servers: config.map(|config| config.servers.len()),
-            rewards: config.map(rewards),
+            rewards: config.map(Config::rewards),
             errors: checked.errors().iter().map(Told::of).collect(),
             warnings: checked.warnings.iter().map(Told::of).collect(),
             online,

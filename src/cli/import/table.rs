@@ -167,9 +167,10 @@ fn date(text: &str, calendar: &Calendar) -> Result<Option<Date>, ()> {
         }
         Some(_) => None,
         None if text.is_empty() => return Ok(None),
-        None => match text.parse::<DateTime>() {
-            Ok(at) => return Ok(Some(at.date())),
-            Err(_) => text.parse().ok(),
+        // First with its offset: a `DateTime` takes a text with one as well, and forgets it.
+        None => match text.parse::<Timestamp>() {
+            Ok(at) => Some(at),
+            Err(_) => return text.parse::<DateTime>().map(|at| Some(at.date())).map_err(drop),
         },
     };
     at.map(|at| Some(day(at))).ok_or(())
@@ -223,7 +224,7 @@ mod tests {
             ("2026-11-20 23:59:59", date(2026, 11, 20)),
             ("2026-11-20T14:59:59Z", date(2026, 11, 20)),
             ("2026-11-20T15:00:00Z", date(2026, 11, 21)),
-            ("2026-11-20T23:30:00+09:00", date(2026, 11, 20)),
+            ("2026-11-20T15:00:00+00:00", date(2026, 11, 21)),
             ("1795186799", date(2026, 11, 20)),
             ("1795186800", date(2026, 11, 21)),
             ("1795186799999", date(2026, 11, 20)),
