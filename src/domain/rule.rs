@@ -443,7 +443,8 @@ mod tests {
             .holds(each(), "with it the streak has reached 20 days, and every 7 days earn it");
         Given::streak(7, 13)
             .fails(each(), "with it the streak is 13 days long; the first vote of day 14 earns it");
-        Given::streak(7, 7).fails(each(), already);
+        Given::streak(7, 7)
+            .fails(each(), "with it the streak is 7 days long; the first vote of day 14 earns it");
     }
 
     #[test]
