@@ -4,17 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::tz::{TimeZone, TimeZoneName, db};
-
-use super::problem::{At, Problems, nearest};
-use super::read::quoted;
+use super::problem::{At, Problems};
 use super::rewards::{self, Context};
 use super::yaml::{Node, Value};
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, rules, secrets, servers, units,
+    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, secrets, servers,
     values,
 };
-use crate::domain::calendar::Calendar;
 use crate::http::webhook::HEALTH_PATH;
 
 const API_URL: &str = "https://api.gamemonitoring.net";
@@ -27,9 +23,6 @@ const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 const POLL_EVERY: Duration = Duration::from_secs(5);
-const DAY: u64 = 24 * 60 * 60;
-/// Whoever forgives more does not mean days in a row.
-const LONGEST_GRACE: Duration = Duration::from_secs(7 * DAY);
 /// What Floodgate may put in front of a name without the name needing quotes in a command.
 const BEDROCK_PREFIXES: [(&str, char); 4] = [(".", '.'), ("+", '+'), ("-", '-'), ("_", '_')];
 
@@ -46,7 +39,7 @@ pub(super) fn build(
     let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), secrets);
     let webhook = webhook(problems, section.get("webhook"));
     let players = players(problems, section.get("players"));
-    let calendar = calendar(problems, section.get("calendar"));
+    let calendar = calendar::read(problems, section.get("calendar"));
     let values = values::read(problems, section.get("values"));
     let servers = section.get("servers");
     let context = Context {
@@ -57,7 +50,7 @@ pub(super) fn build(
     };
     let rewards = rewards::read(problems, section.get("rewards"), &context);
     if section.get("calendar").and_then(|calendar| calendar.get("time_zone")).is_none() {
-        rules::warn_of_utc(problems, &rewards);
+        calendar::warn_of_utc(problems, &rewards);
     }
     let servers = servers::read(problems, servers, &rewards, &values, secrets);
     Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers })
@@ -66,53 +59,6 @@ pub(super) fn build(
 fn longest_name(servers: Option<&Node>) -> &str {
     let Some(Value::Map(map)) = servers.map(|node| &node.value) else { return "" };
     map.entries.iter().map(|entry| entry.key.as_str()).max_by_key(|name| name.len()).unwrap_or_default()
-}
-
-fn calendar(problems: &mut Problems, node: Option<&Node>) -> Calendar {
-    let section = problems.section(node, "calendar").unwrap_or_default();
-    let zone = section.get("time_zone");
-    let time_zone = zone.and_then(|node| {
-        let text = problems.text(node, "Europe/Berlin")?;
-        let found = TimeZone::get(&text.text);
-        if found.is_err() {
-            let message = format!("{}is no time zone", quoted(node, text));
-            problems.error(node.place(), message, meant_zone(&text.text));
-        } else if let Some((_, sign)) = text.text.to_lowercase().split_once("etc/gmt")
-            && let Some(way) =
-                [('+', "behind"), ('-', "ahead of")].iter().find(|(way, _)| sign.starts_with(*way))
-        {
-            let message = format!(
-                "{}has its clocks {} UTC: in these names the signs are turned round",
-                quoted(node, text),
-                way.1
-            );
-            problems.warning(node.place(), message, "write a continent and a city, like Europe/Berlin");
-        }
-        found.ok()
-    });
-    let grace = |text: &str| {
-        units::duration(text).filter(|grace| grace.as_secs() % DAY == 0 && *grace <= LONGEST_GRACE)
-    };
-    let grace = problems.parsed(section.get("grace"), "a number of days from 0d to 7d", "1d", grace);
-    Calendar {
-        time_zone: time_zone.unwrap_or(TimeZone::UTC),
-        // At most seven.
-        grace: grace.and_then(|grace| u32::try_from(grace.as_secs() / DAY).ok()).unwrap_or(0),
-    }
-}
-
-/// What to write in place of a time zone that there is none of.
-fn meant_zone(text: &str) -> String {
-    let known: Vec<TimeZoneName<'_>> = db().available().collect();
-    let names = || known.iter().map(TimeZoneName::as_str);
-    let city = text.trim().replace(' ', "_").to_lowercase();
-    let is_city = |name: &&str| name.to_lowercase().rsplit('/').next() == Some(city.as_str());
-    let of_city = names().filter(|name| !name.starts_with("Etc/")).find(is_city);
-    // A short name is like any other, and the nearest to `GMT+3` would be another hour.
-    match of_city.or_else(|| nearest(text, names()).filter(|_| text.contains('/'))) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "write a continent and a city whose clocks go like those of your players, such as Europe/Moscow, or UTC".to_owned(),
-    }
 }
 
 /// The state directory alone; `None` where there is no section that could name one.

@@ -6,6 +6,7 @@
 
 mod address;
 mod build;
+mod calendar;
 mod keys;
 mod lints;
 mod live;

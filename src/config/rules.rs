@@ -1,28 +1,22 @@
 //! The rules of a reward: when it applies.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{Timestamp, ToSpan};
 
+use super::lints;
 use super::problem::{Problems, listed};
 use super::read::{Section, quoted};
 use super::rewards::{self, Context};
-use super::yaml::{Entry, Node, Value};
-use super::{lints, units};
+use super::units::{self, DAY, MINUTE};
+use super::yaml::{Node, Value};
 use crate::domain::counter::Scope;
 use crate::domain::player::PlayerName;
-use crate::domain::reward::{Command, Reward};
+use crate::domain::reward::Command;
 use crate::domain::rule::{Chance, Period, Rule, WEEKDAYS};
 
 const SCOPES: [(&str, Scope); 2] = [("server", Scope::Server), ("network", Scope::Network)];
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The rules that ask for the day or the time of the day, by their keys: they need to know the owner's time zone.
-const OF_THE_CALENDAR: [&str; 7] =
-    ["streak_days", "every_streak_days", "days", "between", "from", "until", "limit"];
 
 /// What the keys of a reward say about when it applies.
 pub(super) struct Rules {
@@ -76,21 +70,6 @@ pub(super) fn read(problems: &mut Problems, section: &Section<'_>, context: &Con
         }
     }
     Rules { scope, rules, milestones: milestones.unwrap_or_default() }
-}
-
-/// Tells which time zone holds where nobody has said, if a reward asks for the day or the time of the day.
-pub(super) fn warn_of_utc(problems: &mut Problems, rewards: &[rewards::Read<'_>]) {
-    let of_the_calendar = |reward: &Reward, entry: &Entry| {
-        let for_ever = reward.rules.iter().any(|rule| matches!(rule, Rule::Limit(_, Period::Total)));
-        let mut keys = OF_THE_CALENDAR.iter().filter(|key| **key != "limit" || !for_ever);
-        keys.find_map(|key| Some((*key, entry.node.get(key)?.clone())))
-    };
-    if let Some((key, node)) = rewards.iter().find_map(|(reward, entry)| of_the_calendar(reward, entry)) {
-        let message =
-            format!("`{key}` goes by the clock of UTC, because nothing says where your players live");
-        let remedy = "write `calendar:` at the top of the file, and below it, indented, `time_zone: Europe/Berlin` or what is yours";
-        problems.warning(node.place(), message, remedy);
-    }
 }
 
 fn chance(problems: &mut Problems, node: Option<&Node>) -> Option<Rule> {

@@ -9,8 +9,9 @@ use regex::Regex;
 use super::problem::{At, Problems, listed, nearest, shown};
 use super::read::{Section, may_be_shown, one_or_more, quoted};
 use super::rewards::{self, IN_DOUBT};
+use super::units::{self, DAY, HOUR};
 use super::yaml::{Entry, Node, Value};
-use super::{GameServer, Secret, Sources, Timeouts, address, lints, secrets, units, values};
+use super::{GameServer, Secret, Sources, Timeouts, address, lints, secrets, values};
 use crate::domain::reply::ReplyRules;
 use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward};
 use crate::domain::rule;
@@ -19,8 +20,6 @@ use crate::domain::vote::ServerRef;
 
 /// Commands per second unless the owner says otherwise: far below what a console shows strain at.
 const PACE: u32 = 20;
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The values of `receipts`.
 const RECEIPTS: [(&str, ReceiptRule); 3] =
     [("auto", ReceiptRule::Auto), ("always", ReceiptRule::Always), ("never", ReceiptRule::Never)];
