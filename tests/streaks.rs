@@ -59,4 +59,23 @@ proptest! {
             days.add(date, date);
         }
     }
+    /// Votes in order for a long time, of which only the last are remembered one by one.
+    #[test]
+    fn long_streaks_are_those_of_a_set_of_days(
+        grace in 0..4_u32,
+        steps in prop::collection::vec(prop_oneof![8 => 1..3_i64, 1 => 0..9_i64], 1..250),
+    ) {
+        let (mut days, mut model, mut number) = (Days::default(), BTreeSet::new(), 0_i64);
+        for step in steps {
+            number += step;
+            let date = civil::date(2026, 1, 1).checked_add(jiff::ToSpan::days(number)).unwrap();
+            let before = model.clone();
+            model.insert(number);
+            let streak = naive(&model, number, grace);
+            let known = u32::from(before.contains(&number));
+            prop_assert_eq!(days.streak_with(date, grace), (streak, streak - 1 + known));
+            days.add(date, date);
+            days.forget(grace);
+        }
+    }
 }

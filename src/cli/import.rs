@@ -83,8 +83,10 @@ fn read(args: &Args, config: &Config) -> anyhow::Result<Vec<Row>> {
         if mistakes.len() > MOST_TOLD {
             crate::complain!("and {} more", mistakes.len() - MOST_TOLD);
         }
-        let mistakes = if mistakes.len() == 1 { "a mistake" } else { "mistakes" };
-        anyhow!("{file}: there are {mistakes} in it. Correct them and try again; nothing was changed")
+        anyhow!(
+            "{file}: {} in it. Correct that and try again; nothing was changed",
+            counted(mistakes.len(), "mistake")
+        )
     })
 }
 
@@ -144,13 +146,17 @@ fn tell(args: &Args, rows: &[Row], server: &GameServer, changes: &Changes) {
     if let (Some(first), Some(last)) = (last_votes().min(), last_votes().max()) {
         anstream::println!("Their last votes were made from {first} to {last}.");
     }
+    let odd = rows.iter().filter(|row| u64::from(row.imported.streak_days()) > row.imported.total).count();
+    if odd > 0 {
+        anstream::println!(
+            "{} with a streak that is longer than their total: are the columns right?",
+            counted(odd, "player")
+        );
+    }
     let Changes { players, imported, counted: counted_here } = changes;
     anstream::println!("Counts that change: those of {}.", counted(players, "player"));
     if *imported > 0 {
-        anstream::println!(
-            "{} with an import before, whose total this one replaces.",
-            counted(imported, "player")
-        );
+        anstream::println!("{} with an import before, which this one replaces.", counted(imported, "player"));
     }
     if *counted_here > 0 {
         anstream::println!(

@@ -251,7 +251,6 @@ fn none_of_the_days(rules: &[Rule]) -> Option<(&'static str, String)> {
 
 /// Why no vote meets two rules, given in the order in which they are read; and the key of the second.
 fn exclude(one: &Rule, other: &Rule) -> Option<(&'static str, String)> {
-    let no_multiple = |every: u64, votes: &[u64]| votes.iter().all(|votes| !votes.is_multiple_of(every));
     let found = match (one, other) {
         (Rule::FirstVote, Rule::EveryVotes(every)) if every.get() > 1 => {
             ("every_votes", format!("the first vote is not one of every {every}"))
@@ -265,8 +264,9 @@ fn exclude(one: &Rule, other: &Rule) -> Option<(&'static str, String)> {
         (Rule::FirstVote, Rule::EveryStreakDays(days)) if days.get() > 1 => {
             ("every_streak_days", format!("with the first vote no streak has {days} days"))
         }
-        (Rule::EveryVotes(every), Rule::Milestones(votes)) if no_multiple(every.get(), votes) => {
-            ("milestones", format!("none of the milestones is one of every {every} votes"))
+        (Rule::EveryVotes(every), Rule::Milestones(votes)) => {
+            let never = votes.iter().find(|votes| !votes.is_multiple_of(every.get()))?;
+            ("milestones", format!("the milestone {never} is not one of every {every} votes"))
         }
         (Rule::From(from), Rule::Until(until)) if from >= until => {
             ("until", "it ends before it begins".to_owned())

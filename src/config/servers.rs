@@ -14,7 +14,6 @@ use super::yaml::{Entry, Node, Value};
 use super::{GameServer, Secret, Sources, Timeouts, address, lints, secrets, values};
 use crate::domain::reply::ReplyRules;
 use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward};
-use crate::domain::rule;
 use crate::domain::template::Placeholder;
 use crate::domain::vote::ServerRef;
 
@@ -58,7 +57,11 @@ pub(super) fn read(
         let given = given.unwrap_or_default();
         let mut values = values.clone();
         values.extend(values::read(problems, section.get("values")));
-        check_placeholders(problems, &section, entry, &given, &values);
+        let counts_votes = rewards.iter().any(|(reward, entry)| {
+            given.iter().any(|given| given.name == reward.name)
+                && ["every_votes", "milestones"].iter().any(|key| entry.node.get(key).is_some())
+        });
+        check_placeholders(problems, &section, entry, &given, counts_votes, &values);
         used.extend(given.iter().map(|reward| reward.name.clone()));
         let in_doubt = in_doubt(problems, section.get("in_doubt"), &given);
         let receipts = problems.choice(section.get("receipts"), &RECEIPTS).unwrap_or_default();
@@ -202,12 +205,14 @@ fn given(
     Some(given)
 }
 
-/// Tells of placeholders in the rewards of a server that have nothing to stand for there.
+/// Tells of placeholders in the rewards of a server that have nothing to stand for there; `counts_votes` is whether one
+/// of its rewards has a rule about the number of votes, or a mistake in its place.
 fn check_placeholders(
     problems: &mut Problems,
     section: &Section<'_>,
     entry: &Entry,
     rewards: &[Arc<Reward>],
+    counts_votes: bool,
     values: &BTreeMap<String, String>,
 ) {
     let Some(node) = section.get("rewards") else { return };
@@ -226,7 +231,7 @@ fn check_placeholders(
             problems.error(node.place(), message, remedy);
         }
         let has = |placeholder| reward.all_commands().any(|command| command.run.has(placeholder));
-        if has(Placeholder::VotesToNext) && !rewards.iter().any(|reward| rule::counts_votes(&reward.rules)) {
+        if has(Placeholder::VotesToNext) && !counts_votes {
             let message = format!(
                 "`{{votes_to_next}}` in the reward `{}` is always 0: no reward of this server has `every_votes` or `milestones`",
                 shown(&reward.name)

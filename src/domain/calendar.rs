@@ -27,7 +27,7 @@ impl Calendar {
     }
 }
 
-/// The most runs of days that are remembered; older ones can only matter to votes from before all of these.
+/// The most runs of days that are remembered one by one.
 const MOST_RUNS: usize = 32;
 
 /// The days on which a player voted: runs without a missed day, in order, apart from each other.
@@ -39,6 +39,13 @@ pub struct Days(Vec<Run>);
 struct Run {
     first: Date,
     last: Date,
+    /// How many days between the two are none of its days: only where runs were joined to save space.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    missed: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Days in a row, as far as the owner forgives missed ones.
@@ -50,8 +57,12 @@ struct Streak {
 }
 
 impl Run {
+    fn new(first: Date, last: Date) -> Run {
+        Run { first, last, missed: 0 }
+    }
+
     fn days(self) -> u32 {
-        days_between(self.first, self.last) + 1
+        (days_between(self.first, self.last) + 1).saturating_sub(self.missed)
     }
 
     fn contains(self, other: Run) -> bool {
@@ -67,20 +78,34 @@ fn days_between(from: Date, to: Date) -> u32 {
 impl Days {
     /// Adds every day from `first` to `last`.
     pub fn add(&mut self, first: Date, last: Date) {
-        let mut added = Run { first, last };
+        let mut added = Run::new(first, last);
         // A day may close the gap between two runs.
         self.0.retain(|run| {
             let touches =
                 days_between(run.last, added.first) <= 1 && days_between(added.last, run.first) <= 1;
             if touches {
-                added = Run { first: added.first.min(run.first), last: added.last.max(run.last) };
+                // What was missed in a run that is added as a whole is missed no more.
+                let missed = if added.contains(*run) { added.missed } else { added.missed + run.missed };
+                added = Run { first: added.first.min(run.first), last: added.last.max(run.last), missed };
             }
             !touches
         });
         let place = self.0.partition_point(|run| run.first < added.first);
         self.0.insert(place, added);
-        let old = self.0.len().saturating_sub(MOST_RUNS);
-        self.0.drain(..old);
+    }
+
+    /// Saves space where there are many runs: the oldest are joined where they are of one streak, and forgotten where they
+    /// are not. That changes no streak that goes on, as long as `grace` stays what it is.
+    pub fn forget(&mut self, grace: u32) {
+        while self.0.len() > MOST_RUNS {
+            let oldest = self.0.remove(0);
+            let next = &mut self.0[0];
+            let between = days_between(oldest.last, next.first) - 1;
+            if between <= grace {
+                let missed = oldest.missed + between + next.missed;
+                *next = Run { first: oldest.first, last: next.last, missed };
+            }
+        }
     }
 
     /// How long the streak is that `date` is part of, in days, once it is added; and how long the longest one was that
@@ -88,7 +113,7 @@ impl Days {
     pub fn streak_with(&self, date: Date, grace: u32) -> (u32, u32) {
         let mut with = self.clone();
         with.add(date, date);
-        let day = Run { first: date, last: date };
+        let day = Run::new(date, date);
         let after = with.streaks(grace).into_iter().find(|streak| streak.span.contains(day));
         let Some(after) = after else { return (0, 0) };
         let parts = self.streaks(grace).into_iter().filter(|streak| after.span.contains(streak.span));
@@ -141,13 +166,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_is_forgotten() {
-        let mut days = Days::default();
-        for n in 0..100 {
-            let day = date(2026, 1, 1).checked_add(jiff::ToSpan::days(2 * n)).unwrap();
-            days.add(day, day);
+    fn a_long_streak_is_remembered_in_little_space() {
+        for (grace, longest) in [(0, 1), (1, 100), (2, 100)] {
+            let mut days = Days::default();
+            for n in 0..99 {
+                let day = date(2026, 1, 1).checked_add(jiff::ToSpan::days(2 * n)).unwrap();
+                days.add(day, day);
+                days.forget(grace);
+            }
+            assert_eq!(days.0.len(), MOST_RUNS);
+            assert_eq!(days.streak_with(date(2026, 7, 18), grace), (longest, longest - 1));
         }
-        assert_eq!(days.0.len(), MOST_RUNS);
-        assert_eq!(days.streak_with(date(2026, 7, 19), 0), (2, 1));
+    }
+
+    #[test]
+    fn what_fills_all_of_a_run_has_missed_nothing() {
+        let joined = Run { first: date(2026, 1, 1), last: date(2026, 1, 9), missed: 4 };
+        let mut days = Days(vec![joined]);
+        days.add(date(2026, 1, 10), date(2026, 1, 10));
+        assert_eq!(days.streak_with(date(2026, 1, 11), 1), (7, 6));
+        days.add(date(2025, 12, 31), date(2026, 1, 10));
+        assert_eq!(days.streak_with(date(2026, 1, 11), 1), (12, 11));
     }
 }

@@ -72,7 +72,7 @@ impl CounterKey {
 pub const MOST_IMPORTED: u64 = 1_000_000_000;
 
 /// What was counted before Votive of a player's votes for one game server.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Imported {
     /// Votes, at most [`MOST_IMPORTED`].
     pub total: u64,
@@ -88,6 +88,11 @@ impl Imported {
         let first = last_vote.checked_sub(Span::new().try_days(before).ok()?).ok()?;
         Some(Imported { total, streak: Some((first, last_vote)) })
     }
+
+    /// How many days the streak has.
+    pub fn streak_days(&self) -> u32 {
+        self.streak.map_or(0, |(first, last)| u32::try_from((last - first).get_days() + 1).unwrap_or(0))
+    }
 }
 
 /// What is remembered of a player's votes.
@@ -95,7 +100,7 @@ impl Imported {
 pub struct Counter {
     /// Votes from before Votive, by the scope of the game server that they were for; the last import of each holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub imported: BTreeMap<String, u64>,
+    pub imported: BTreeMap<String, Imported>,
     /// Votes.
     pub votes: Tally,
     /// The days with votes.
@@ -163,9 +168,13 @@ pub struct Count {
 impl Counter {
     /// What a further vote on `date` counts as.
     pub fn count(&self, date: Date, calendar: &Calendar) -> Count {
-        let (streak, streak_before) = self.days.streak_with(date, calendar.grace);
+        let mut days = self.days.clone();
+        for (first, last) in self.imported.values().filter_map(|imported| imported.streak) {
+            days.add(first, last);
+        }
+        let (streak, streak_before) = days.streak_with(date, calendar.grace);
         Count {
-            votes: self.imported.values().sum::<u64>() + self.votes.total + 1,
+            votes: self.imported.values().map(|imported| imported.total).sum::<u64>() + self.votes.total + 1,
             today: self.votes.on(date) + 1,
             month: self.votes.in_month(date) + 1,
             streak,
@@ -173,25 +182,24 @@ impl Counter {
         }
     }
 
-    /// The counter with what was counted before Votive for the game server with this scope ([`CounterKey::scope`]): the
-    /// votes in the place of those that were imported for it before, and the days of the streak beside all others.
+    /// The counter with what was counted before Votive for the game server with this scope ([`CounterKey::scope`]), in the
+    /// place of what was imported for it before.
     pub fn import(&self, scope: &str, imported: &Imported) -> Counter {
         let mut counter = self.clone();
-        match imported.total {
-            0 => drop(counter.imported.remove(scope)),
-            total => drop(counter.imported.insert(scope.to_owned(), total)),
-        }
-        if let Some((first, last)) = imported.streak {
-            counter.days.add(first, last);
+        if *imported == (Imported { total: 0, streak: None }) {
+            counter.imported.remove(scope);
+        } else {
+            counter.imported.insert(scope.to_owned(), imported.clone());
         }
         counter
     }
 
     /// The counter after the vote of a plan.
-    fn after(&self, plan: &Plan) -> Counter {
+    fn after(&self, plan: &Plan, calendar: &Calendar) -> Counter {
         let date = plan.voted_at.date();
         let mut counter = self.clone();
         counter.days.add(date, date);
+        counter.days.forget(calendar.grace);
         counter.votes.add(date);
         for award in &plan.awards {
             counter.rewards.entry(award.reward.clone()).or_default().add(date);
@@ -209,8 +217,8 @@ impl Scoped<Counter> {
     }
 
     /// Both counters after the vote of a plan.
-    pub(super) fn after(&self, plan: &Plan) -> Scoped<Counter> {
-        self.map(|counter| counter.after(plan))
+    pub(super) fn after(&self, plan: &Plan, calendar: &Calendar) -> Scoped<Counter> {
+        self.map(|counter| counter.after(plan, calendar))
     }
 
     /// What a further vote on `date` counts as.
@@ -252,7 +260,9 @@ mod tests {
     }
 
     fn after(votes: &[Date]) -> Counter {
-        votes.iter().fold(Counter::default(), |counter, day| counter.after(&plan(*day, &["daily"])))
+        votes.iter().fold(Counter::default(), |counter, day| {
+            counter.after(&plan(*day, &["daily"]), &Calendar::default())
+        })
     }
 
     #[test]
@@ -283,7 +293,8 @@ mod tests {
     #[test]
     fn what_a_vote_counts_as_includes_itself_and_what_was_imported() {
         let mut counter = after(&[date(2026, 9, 1), date(2026, 9, 2), date(2026, 9, 2), date(2026, 8, 31)]);
-        counter.imported = BTreeMap::from([("survival".to_owned(), 100), ("creative".to_owned(), 20)]);
+        let total = |total| Imported { total, streak: None };
+        counter.imported = BTreeMap::from([("id 1".to_owned(), total(100)), ("id 2".to_owned(), total(20))]);
         let count = counter.count(date(2026, 9, 2), &Calendar::default());
         assert_eq!(count, Count { votes: 125, today: 3, month: 4, streak: 3, streak_before: 3 });
         let next = counter.count(date(2026, 9, 3), &Calendar::default());
@@ -320,7 +331,7 @@ mod tests {
 
     #[test]
     fn only_what_was_earned_is_counted_as_earned() {
-        let counter = Counter::default().after(&plan(date(2026, 9, 30), &[]));
+        let counter = Counter::default().after(&plan(date(2026, 9, 30), &[]), &Calendar::default());
         assert_eq!((counter.votes.total, counter.rewards.len()), (1, 0));
     }
 
@@ -363,6 +374,8 @@ mod tests {
         assert_eq!((count.streak, count.streak_before), (7, 6));
         assert_eq!((count.today, count.month), (1, 1), "nobody knows on which days the votes were");
         assert_eq!(counter.import("id 1", &imported), counter);
+        let corrected = counter.import("id 1", &Imported::new(120, 2, date(2026, 12, 24)).unwrap());
+        assert_eq!(corrected.count(date(2026, 12, 25), &Calendar::default()).streak, 3);
     }
 
     #[test]

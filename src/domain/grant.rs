@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::award::{Award, AwardFact, AwardState, Receipt, Step};
+use super::calendar::Calendar;
 use super::counter::{Counter, Scoped};
 use super::event::EventKey;
 use super::plan::{Plan, Planning, plan};
@@ -206,9 +207,14 @@ impl Grant {
 
     /// The counters as they are once this grant has become `after`, where they change: a vote counts when it is planned,
     /// which happens once.
-    pub fn counted(&self, after: &Grant, counters: &Scoped<Counter>) -> Option<Scoped<Counter>> {
+    pub fn counted(
+        &self,
+        after: &Grant,
+        counters: &Scoped<Counter>,
+        calendar: &Calendar,
+    ) -> Option<Scoped<Counter>> {
         let plan = after.plan().filter(|_| self.plan().is_none())?;
-        Some(counters.after(plan))
+        Some(counters.after(plan, calendar))
     }
 
     /// What has to be done for the grant as it is: the same after a fact and after a restart.

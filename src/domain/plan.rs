@@ -142,9 +142,9 @@ impl Plan {
         let values = Values {
             player: self.player.as_str(),
             server: target.name,
-            server_id: match self.vote.server {
-                ServerRef::Id(id) => id,
-                ServerRef::Name(_) => 0,
+            server_id: match (&self.vote.server, target.counted_as) {
+                (ServerRef::Id(id), _) | (ServerRef::Name(_), ServerRef::Id(id)) => *id,
+                (ServerRef::Name(_), ServerRef::Name(_)) => 0,
             },
             vote_id: &event.event_id,
             user_id: self.vote.user_id.unwrap_or(0),

@@ -169,12 +169,16 @@ impl Rule {
             ),
             Rule::StreakDays(days) => either(
                 streak_before < days.get() && days.get() <= streak,
-                format!("with it the streak has reached {days} days"),
+                format!("with it the streak has reached {}", in_days(days.get())),
                 not_reached(streak, days.get()),
             ),
             Rule::EveryStreakDays(days) => either(
                 streak / days.get() > streak_before / days.get(),
-                format!("with it the streak has reached {streak} days, and every {days} days earn it"),
+                format!(
+                    "with it the streak has reached {}, and every {} earn it",
+                    in_days(streak),
+                    in_days(days.get())
+                ),
                 not_reached(streak, (streak / days.get() + 1).saturating_mul(days.get())),
             ),
             Rule::Days(days) => {
@@ -282,7 +286,11 @@ fn next_multiple(every: NonZeroU64, votes: u64) -> u64 {
 
 /// Why a streak of so many days does not earn what the `next` day earns.
 fn not_reached(streak: u32, next: u32) -> String {
-    format!("with it the streak is {streak} days long; the first vote of day {next} earns it")
+    format!("with it the streak is {} long; the first vote of day {next} earns it", in_days(streak))
+}
+
+fn in_days(number: u32) -> String {
+    if number == 1 { "1 day".to_owned() } else { format!("{number} days") }
 }
 
 /// The name of a value in a table of names.

@@ -55,7 +55,7 @@ impl Iterator for Simulation<'_> {
         let received = Grant::received(event, at);
         // A vote fits every grant that waits for one.
         let grant = received.apply(Fact::Fetched { vote, planning, restored_at: None }, at).ok()?;
-        if let Some(counters) = received.counted(&grant, &self.counters) {
+        if let Some(counters) = received.counted(&grant, &self.counters, self.target.calendar) {
             self.counters = counters;
         }
         self.at = at.checked_add(self.every).ok();

@@ -340,7 +340,7 @@ impl Intake {
             let before = grant.cloned().unwrap_or_else(|| Grant::received(event.clone(), now));
             let planning = Planning { target, order: self.next_order(), counters: counters.clone() };
             let after = before.apply(fact(planning), now)?;
-            let counted = before.counted(&after, counters);
+            let counted = before.counted(&after, counters, &config.calendar);
             Ok((after, counted))
         };
         self.ledger.update_counted(event, keys.as_ref(), decide).await
