@@ -105,7 +105,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
     };
     let (root, paths) = match events(&readable) {
         Ok(events) => {
-            let mut builder = Builder::new(&events, problems, None);
+            let mut builder = Builder::new(&events, problems, None, end(text));
             (Ok(builder.document()), builder.paths)
         }
         Err(error) => (Err(error), HashMap::new()),
@@ -136,7 +136,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
 /// Reads the value of the environment variable at `place` as YAML.
 pub(super) fn read_variable(text: &str, place: Place<'_>, problems: &mut Problems) -> Value {
     match events(text) {
-        Ok(events) => Builder::new(&events, problems, Some(place)).document().value,
+        Ok(events) => Builder::new(&events, problems, Some(place), end(text)).document().value,
         Err(_) => {
             problems.error(
                 place,
@@ -163,6 +163,12 @@ pub(super) fn events(text: &str) -> Result<Vec<(Event<'_>, Span)>, ScanError> {
     Parser::new_from_str_with_options(text, options).collect()
 }
 
+/// Where a text ends.
+fn end(text: &str) -> Position {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    Position { line: text.matches('\n').count() + 1, column: last.chars().count() + 1 }
+}
+
 /// The parser counts lines from 1 and columns from 0.
 fn position(marker: &Marker) -> Position {
     Position { line: marker.line(), column: marker.col() + 1 }
@@ -173,6 +179,8 @@ struct Builder<'e, 'p> {
     problems: &'p mut Problems,
     /// The environment variable that the text comes from, and the key that it is for.
     variable: Option<Place<'e>>,
+    /// Where the text ends: the parser has what is missing there begin on the line after it.
+    end: Position,
     /// The first comment of each line; only the last thing on a line can be followed by one.
     comments: HashMap<usize, Marker>,
     /// The key path of the last value that begins on a line.
@@ -180,12 +188,17 @@ struct Builder<'e, 'p> {
 }
 
 impl<'e, 'p> Builder<'e, 'p> {
-    fn new(events: &'e [(Event<'e>, Span)], problems: &'p mut Problems, variable: Option<Place<'e>>) -> Self {
+    fn new(
+        events: &'e [(Event<'e>, Span)],
+        problems: &'p mut Problems,
+        variable: Option<Place<'e>>,
+        end: Position,
+    ) -> Self {
         let comments = (events.iter())
             .filter(|(event, _)| matches!(event, Event::Comment(..)))
             .map(|(_, span)| (span.start.line(), span.start))
             .collect();
-        Builder { events: events.iter(), problems, variable, comments, paths: HashMap::new() }
+        Builder { events: events.iter(), problems, variable, end, comments, paths: HashMap::new() }
     }
 
     /// The next event that is part of a document's tree, its end included.
@@ -197,7 +210,7 @@ impl<'e, 'p> Builder<'e, 'p> {
     }
 
     fn at(&self, marker: &Marker) -> At {
-        self.variable.map_or_else(|| At::File(position(marker)), |(at, _)| at.clone())
+        self.variable.map_or_else(|| At::File(position(marker).min(self.end)), |(at, _)| at.clone())
     }
 
     fn error(&mut self, marker: &Marker, path: &str, message: impl Into<String>, remedy: impl Into<String>) {
