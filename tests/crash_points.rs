@@ -9,22 +9,11 @@ use std::process::Command;
 
 use clap::ValueEnum;
 use rig::doubt::{Doubt, doubts_in};
-use rig::{Daemon, Rig, VOTIVE, counters};
+use rig::{Daemon, Rig, THANKS, VOTIVE, counters, thanks};
 use votive::failpoint::{CRASH_AT, Point};
 
 const VOTES: usize = 3;
 const ABORTED: i32 = 6;
-
-/// Two steps in a row that need nobody, so that an outcome and an intent share a commit, and one that does.
-const REWARDS: &str = "
-  daily:
-    commands:
-      - run: 'whitelist add {player}'
-        require_online: false
-      - run: 'scoreboard players add {player} votes 1'
-        require_online: false
-      - 'give {player} minecraft:diamond 1'
-";
 
 /// What a crash leaves in doubt.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,7 +114,7 @@ async fn dies_and_loses_nothing(point: Point, time: usize) -> BTreeSet<bool> {
     let mut rig = Rig::new().await;
     // Only there the event is recorded before the vote is fetched.
     let acknowledge = if point == Point::EventRecorded { "recorded" } else { "granted" };
-    rig.configure(&format!("webhook:\n  acknowledge: {acknowledge}"), "    pace: 1000/s", REWARDS);
+    rig.configure(&format!("webhook:\n  acknowledge: {acknowledge}"), "    pace: 1000/s", THANKS);
     rig.game.console_command("scoreboard objectives add votes dummy");
     for number in 0..VOTES {
         rig.game.join(&format!("P{number}"));
@@ -163,11 +152,7 @@ async fn dies_and_loses_nothing(point: Point, time: usize) -> BTreeSet<bool> {
     let commands: Vec<String> = rig.game.console().into_iter().map(|executed| executed.command).collect();
     for number in 0..VOTES {
         assert!(rig.platform.record().acknowledged(&format!("e-{number}")) > 0, "{log}");
-        let mine = [
-            format!("whitelist add P{number}"),
-            format!("scoreboard players add P{number} votes 1"),
-            format!("give P{number} minecraft:diamond 1"),
-        ];
+        let mine = thanks(number);
         let ran: Vec<&String> = commands.iter().filter(|command| mine.contains(command)).collect();
         assert_eq!(ran, mine.iter().collect::<Vec<_>>());
     }

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rig::doubt::{Doubt, doubts_in};
-use rig::{Daemon, Rig, VOTIVE};
+use rig::{Daemon, Rig, THANKS, VOTIVE, thanks};
 use tokio::task::{JoinSet, yield_now};
 use votive::sim::platform::Answered;
 
@@ -29,25 +29,6 @@ const LATEST_OF_A_START: u64 = 60_000;
 
 /// How often everything is delivered in the end until it has to be granted.
 const MOST_PASSES: usize = 20;
-
-const REWARDS: &str = "
-  thanks:
-    commands:
-      - run: 'whitelist add {player}'
-        require_online: false
-      - run: 'scoreboard players add {player} votes 1'
-        require_online: false
-      - 'give {player} minecraft:diamond 1'
-";
-
-/// The commands of a vote.
-fn commands(number: usize) -> [String; 3] {
-    [
-        format!("whitelist add P{number}"),
-        format!("scoreboard players add P{number} votes 1"),
-        format!("give P{number} minecraft:diamond 1"),
-    ]
-}
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
@@ -83,7 +64,7 @@ impl Story {
     }
 
     fn configure(&self, acknowledge: &str) {
-        self.rig.configure(&format!("webhook:\n  acknowledge: {acknowledge}"), "    pace: 1000/s", REWARDS);
+        self.rig.configure(&format!("webhook:\n  acknowledge: {acknowledge}"), "    pace: 1000/s", THANKS);
     }
 
     /// From a start to a kill.
@@ -193,7 +174,7 @@ impl Story {
             *ran.entry(executed.command).or_default() += 1;
         }
         for number in 0..self.votes {
-            for command in commands(number) {
+            for command in thanks(number) {
                 let times = ran.get(&command).copied().unwrap_or_default();
                 assert_eq!(times, 1, "{command} ran {times} times");
             }

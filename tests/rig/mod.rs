@@ -31,6 +31,27 @@ pub const DAILY: &str = "
         optional: true
 ";
 
+/// Two steps in a row that need nobody, so that an outcome and an intent share a commit, and one that does. The objective
+/// `votes` has to be there.
+pub const THANKS: &str = "
+  thanks:
+    commands:
+      - run: 'whitelist add {player}'
+        require_online: false
+      - run: 'scoreboard players add {player} votes 1'
+        require_online: false
+      - 'give {player} minecraft:diamond 1'
+";
+
+/// What [`THANKS`] runs for a vote of the player `P` and this number.
+pub fn thanks(number: usize) -> [String; 3] {
+    [
+        format!("whitelist add P{number}"),
+        format!("scoreboard players add P{number} votes 1"),
+        format!("give P{number} minecraft:diamond 1"),
+    ]
+}
+
 /// How often each player has voted, for each server and over all, by the text of a backup.
 pub fn counters(backup: &str) -> BTreeMap<String, u64> {
     let records = backup.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
