@@ -117,7 +117,10 @@ async fn whatever_happened_to_the_ledger_it_is_refused_and_left_alone() {
     let other = used().await;
     let good = contents(&state(&rig));
     type Damage = fn(&Path, &Path);
-    let damages: [(&str, Damage, &str, &str); 10] = [
+    let damages: [(&str, Damage, &str, &str); 13] = [
+        ("cut in half", |path, _| cut(path, 2), "damaged", "votive restore"),
+        ("cut shorter", |path, _| cut(path, 5), "damaged", "votive restore"),
+        ("cut very short", |path, _| cut(path, 20), "damaged", "votive restore"),
         ("cut short", |path, _| cut(path, 3), "damaged", "votive restore"),
         ("emptied", |path, _| fs::write(path, []).unwrap(), "damaged", "votive restore"),
         ("another file", |path, _| fs::write(path, "votes").unwrap(), "damaged", "votive restore"),

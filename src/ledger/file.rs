@@ -108,7 +108,12 @@ impl OpenError {
         let path = path.to_owned();
         match error {
             redb::Error::DatabaseAlreadyOpen => OpenError::InUse(path),
-            redb::Error::Io(error) if error.kind() != ErrorKind::InvalidData => OpenError::Io { path, error },
+            // A file that is shorter than it says is damaged, too.
+            redb::Error::Io(error)
+                if !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+            {
+                OpenError::Io { path, error }
+            }
             other => OpenError::Damaged { path, why: other.to_string() },
         }
     }
