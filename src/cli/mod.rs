@@ -101,7 +101,7 @@ enum Command {
     /// Take over how often players have voted before Votive, from a CSV file; the daemon has to be stopped
     ///
     /// The file has the columns player, total, streak and last_vote; the last two can be left out. Without --apply,
-    /// nothing is changed and you see what would be. A second import replaces the totals of the first; what Votive has
+    /// nothing is changed and you see what would be. A second import replaces the counts of the first; what Votive has
     /// counted itself stays, and is added.
     Import(import::Args),
 }

@@ -30,7 +30,7 @@ impl Calendar {
 /// The most runs of days that are remembered one by one.
 const MOST_RUNS: usize = 32;
 
-/// The days on which a player voted: runs without a missed day, in order, apart from each other.
+/// The days on which a player voted: runs in order, apart from each other. Of the latest, none has a missed day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Days(Vec<Run>);
