@@ -19,6 +19,7 @@ use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
 use crate::reload::Reloader;
+use crate::report::Report;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 
@@ -97,7 +98,9 @@ pub async fn run(
     let path = config.state_dir.join(ledger::NAME);
     let ledger_failed = |error| DaemonError::Ledger { path: path.clone(), error };
     let socket = bind_socket(&socket)?;
-    let surroundings = Surroundings::real(&config.gamemonitoring.api_url).map_err(DaemonError::Tls)?;
+    let report = Report::default();
+    let surroundings =
+        Surroundings::real(&config.gamemonitoring.api_url, report.clone()).map_err(DaemonError::Tls)?;
 
     let tasks = Tasks::default();
     let config = Live::new(config);
@@ -111,7 +114,7 @@ pub async fn run(
     let heeding = Arc::clone(&reloader).heed(hangup);
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
     tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
-        webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake))
+        webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
     }));
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
         admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader))

@@ -12,11 +12,11 @@
 //! - [`rcon`]: the connection to a game server
 //! - [`daemon`]: the wiring, start and stop
 //! - [`reload`]: another `rewards.yaml` for a daemon that runs
+//! - [`report`]: what it tells of its work, and to whom
 //! - [`cli`]: one file per subcommand
 //! - [`sim`]: a simulated platform and game server, for the demo and the tests
 //! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
 //! - [`tasks`]: what runs in the background
-//! - `log`: what the log says about votes and rewards
 //! - [`failpoint`]: where a test has the process die
 //! - [`text`]: text for people
 
@@ -29,10 +29,10 @@ pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod ledger;
-mod log;
 pub mod platform;
 pub mod rcon;
 pub mod reload;
+pub mod report;
 pub mod sim;
 pub mod surroundings;
 pub mod tasks;

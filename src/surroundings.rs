@@ -10,6 +10,7 @@ use reqwest::Url;
 
 use crate::platform::{Api, VoteApi};
 use crate::rcon::{Network, Tcp};
+use crate::report::Report;
 
 /// A future behind a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -23,6 +24,8 @@ pub struct Surroundings {
     pub api: Arc<dyn VoteApi>,
     /// The way to the game servers.
     pub network: Arc<dyn Network>,
+    /// Where the daemon tells what happens.
+    pub report: Report,
 }
 
 impl Surroundings {
@@ -30,11 +33,12 @@ impl Surroundings {
     ///
     /// # Errors
     /// Where `base` is `https` and the system has no certificate authorities to trust.
-    pub fn real(base: &Url) -> Result<Self, reqwest::Error> {
+    pub fn real(base: &Url, report: Report) -> Result<Self, reqwest::Error> {
         Ok(Surroundings {
             clock: Clock::new(Timestamp::now),
             api: Arc::new(Api::new(base)?),
             network: Arc::new(Tcp),
+            report,
         })
     }
 }

@@ -17,6 +17,7 @@ use votive::domain::vote::{ServerRef, Vote};
 use votive::intake::Intake;
 use votive::ledger::Ledger;
 use votive::platform::{FetchError, VoteApi};
+use votive::report::Report;
 use votive::sim::game::{Game, GameOptions, Habit, Record};
 use votive::sim::network::SimulatedNetwork;
 use votive::surroundings::{BoxFuture, Clock, Surroundings};
@@ -93,7 +94,12 @@ impl World {
         let network = SimulatedNetwork::new(addresses.zip(games.iter().cloned()));
         let born = Instant::now();
         let clock = Clock::new(move || Timestamp::UNIX_EPOCH + born.elapsed());
-        let surroundings = Surroundings { clock, api: Arc::new(Told), network: Arc::new(network) };
+        let surroundings = Surroundings {
+            clock,
+            api: Arc::new(Told),
+            network: Arc::new(network),
+            report: Report::default(),
+        };
         let tasks = Tasks::default();
         let ledger = Ledger::on(redb::backends::InMemoryBackend::new(), &tasks).unwrap();
         let live = Live::new(configs[0].clone());

@@ -11,6 +11,7 @@ use crate::domain::presence::{self, Online, Presence};
 use crate::domain::receipt::{self, Key, Reading};
 use crate::domain::standing::Wait;
 use crate::rcon::{ConnectError, Connection, Network, Outcome};
+use crate::report::Report;
 
 /// The first wait before a server that does not answer is tried again; each later one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -36,6 +37,7 @@ pub(super) struct Link {
     down: Option<Down>,
     /// How long the next failure makes us wait.
     wait: Duration,
+    report: Report,
 }
 
 /// Why the game server cannot be used, and what its rewards wait for.
@@ -80,6 +82,11 @@ impl Live {
 }
 
 impl Link {
+    /// A link without a connection.
+    pub(super) fn new(report: &Report) -> Self {
+        Link { report: report.clone(), ..Link::default() }
+    }
+
     /// A link over a connection that was opened a moment ago.
     pub(super) fn over(connection: Connection) -> Self {
         Link { live: Some(Live::new(connection)), ..Link::default() }
@@ -132,10 +139,7 @@ impl Link {
     /// The server cannot be used. Said once, and again when the reason is another.
     fn fail(&mut self, server: &GameServer, down: Down) {
         if self.down.as_ref() != Some(&down) {
-            tracing::warn!(
-                server = %server.name, address = %server.rcon, password = %server.password_source,
-                "the game server {}; its rewards wait and are issued when it is back", down.why
-            );
+            self.report.server_down(server, &down.why);
         }
         self.down = Some(down);
         self.wait = self.wait.max(FIRST_WAIT);
@@ -191,12 +195,14 @@ impl Link {
         silence_is_normal: bool,
     ) -> Outcome {
         let Some(live) = &mut self.live else { return Outcome::NotSent };
+        let begun = Instant::now();
         let outcome = live.connection.command(command, limit).await;
+        self.report.game_asked(server, begun.elapsed(), &outcome);
         match outcome {
             Outcome::Reply(_) => {
                 live.answered = true;
                 if self.down.take().is_some() {
-                    tracing::info!(server = %server.name, "the game server is back");
+                    self.report.server_back(server);
                 }
             }
             Outcome::TooLong => {}

@@ -8,8 +8,8 @@ use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
 use crate::domain::receipt::{self, Key};
 use crate::domain::reply::{self, Meaning};
-use crate::log;
 use crate::rcon::Outcome;
+use crate::report::Report;
 
 /// A command that was sent, or was about to be.
 #[derive(Debug)]
@@ -55,7 +55,12 @@ impl Sent<'_> {
 
     /// The fact that follows from how the command ended; `None` is a shutdown that could not wait any longer. `silence`
     /// is what is known of an empty reply to a guarded command.
-    pub(super) fn fact(&self, outcome: Option<Outcome>, silence: Option<Silence>) -> AwardFact {
+    pub(super) fn fact(
+        &self,
+        outcome: Option<Outcome>,
+        silence: Option<Silence>,
+        report: &Report,
+    ) -> AwardFact {
         let server = &self.server.name;
         let no_outcome = |reason: String| AwardFact::NoOutcome { reason };
         match outcome {
@@ -81,7 +86,7 @@ impl Sent<'_> {
                 match reply::read(&reply, &self.step.command, self.player, &self.server.replies) {
                     Meaning::Done => AwardFact::Ran { reply },
                     Meaning::Unrecognised => {
-                        log::unrecognised(self, &reply);
+                        report.unrecognised(self, &reply);
                         AwardFact::Ran { reply }
                     }
                     Meaning::Offline => AwardFact::Offline,

@@ -29,7 +29,6 @@ use crate::domain::reward::ReceiptRule;
 use crate::domain::standing::{self, Standing, Wait};
 use crate::failpoint::{Point, crash_at};
 use crate::ledger::{Ledger, LedgerError, Record};
-use crate::log;
 use crate::rcon::Outcome;
 use crate::surroundings::Surroundings;
 
@@ -100,7 +99,7 @@ impl Worker {
             shutdown: dispatch.shutdown.clone(),
             queue: Queue::default(),
             pace: Pace::default(),
-            link: Link::default(),
+            link: Link::new(&dispatch.surroundings.report),
             receipts: Receipts::default(),
             forgotten: Vec::new(),
             listed: None,
@@ -180,7 +179,7 @@ impl Worker {
         self.receipts = Receipts::default();
         self.link.reconsider();
         if !self.config.now().servers.iter().any(|server| server.rcon == self.address) {
-            self.link = Link::default();
+            self.link = Link::new(&self.surroundings.report);
         }
     }
 
@@ -332,7 +331,7 @@ impl Worker {
             awaited.extend(self.queue.away(&job.player));
         }
         for Job { place, player, .. } in awaited {
-            log::awaited(&place.event, &player, server);
+            self.surroundings.report.awaited(&place.event, &player, server);
         }
         Ok(there)
     }
@@ -363,8 +362,8 @@ impl Worker {
             let outcome = self.send(&sent).await;
             crash_at(Point::ReplyReceived);
             let silence = self.understand_silence(&sent, outcome.as_ref()).await;
-            let fact = sent.fact(outcome, silence);
-            log::step_ended(&sent, &fact);
+            let fact = sent.fact(outcome, silence, &self.surroundings.report);
+            self.surroundings.report.step_ended(&sent, &fact);
             let more = self.link.is_fresh()
                 && self.pace.next_at(Instant::now(), server.pace) <= Instant::now()
                 && self.ours(&self.config.now(), &grant).is_some()
@@ -379,7 +378,7 @@ impl Worker {
         self.conclude(job, server, &grant);
         // Whatever its list says: the game knows better, and is asked again at the next poll.
         if offline && self.queue.away(player).is_some() {
-            log::awaited(event, player, server);
+            self.surroundings.report.awaited(event, player, server);
             self.publish(&grant);
         }
         Ok(())
@@ -391,7 +390,7 @@ impl Worker {
         if let Some(plan) = grant.plan()
             && let Some(award) = plan.awards.get(job.place.award)
         {
-            log::award_stands(&grant.event, plan, award, &server.name);
+            self.surroundings.report.award_stands(&grant.event, plan, award, &server.name);
         }
         self.take_on(grant);
         if !grant.is_open() {

@@ -15,14 +15,25 @@ use crate::domain::signature;
 use crate::domain::standing::Standing;
 use crate::failpoint::{Point, crash_at};
 use crate::intake::Intake;
+use crate::report::Report;
 use crate::text::Outside;
 
 /// Says `ok` to whoever watches whether Votive runs.
 pub const HEALTH_PATH: &str = "/healthz";
 
 /// Answers one request on the webhook's listener.
-pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>) -> Answer {
-    let config = config.now();
+pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>, report: Report) -> Answer {
+    let answer = answer_to(request, &config.now(), &intake, &report).await;
+    report.delivery_answered(answer.status());
+    answer
+}
+
+async fn answer_to(
+    request: Request<Incoming>,
+    config: &Config,
+    intake: &Arc<Intake>,
+    report: &Report,
+) -> Answer {
     // The head has just been read.
     let deadline = Instant::now() + config.webhook.answer_within;
     let path = request.uri().path();
@@ -45,10 +56,10 @@ pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake
         Ok(body) => body,
         Err(why) => return without_body(why),
     };
-    let delivery = match verify(&body, &config) {
+    let delivery = match verify(&body, config) {
         Ok(delivery) => delivery,
         Err((status, why)) => {
-            tracing::warn!("a delivery was refused: {why}");
+            report.delivery_refused(status, &why);
             return sentence(status, why);
         }
     };
@@ -70,7 +81,6 @@ pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake
         return sentence(StatusCode::NO_CONTENT, "");
     }
     let standing = intake.deliver(event, deadline).await;
-    tracing::debug!(%event, ?standing, "delivery answered");
     crash_at(Point::AnswerReady);
     answer(event, standing)
 }

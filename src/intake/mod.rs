@@ -25,7 +25,6 @@ use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::failpoint::{Point, crash_at};
 use crate::ledger::{Ledger, LedgerError};
-use crate::log;
 use crate::platform::FetchError;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
@@ -103,7 +102,7 @@ impl Intake {
         planned.sort_by_key(|(order, _)| *order);
         let config = self.config.now();
         for (_, grant) in &planned {
-            log::doubts(grant, &config);
+            self.surroundings.report.doubts(grant, &config);
         }
         self.announce(planned.iter().map(|(_, grant)| grant));
         Ok(())
@@ -228,7 +227,7 @@ impl Intake {
                 self.fetch(&again.event, follower, false).await
             }
             Ok(again) => {
-                log::refused_awards(&again, &config);
+                self.surroundings.report.refused_awards(&again, &config);
                 Ok(Some(again))
             }
             Err(_) => Ok(Some(grant)),
@@ -263,13 +262,13 @@ impl Intake {
             };
             let Stage::Received { attempts, .. } = grant.stage else {
                 crash_at(Point::PlanRecorded);
-                log::planned(&grant, &config);
+                self.surroundings.report.planned(&grant, &config);
                 return Ok(Some(grant));
             };
             let asked_for = asked_for(&answer);
             let wait = wait_before(attempts).max(asked_for);
             if let Err(why) = answer {
-                tracing::warn!(%event, attempts, "waiting for the API: {why}; asking again in {} s", wait.as_secs_f64().ceil());
+                self.surroundings.report.api_failed(event, attempts, &why, wait);
             }
             self.board.publish(event, Standing::ApiDown);
             tokio::select! {
@@ -307,7 +306,10 @@ impl Intake {
     async fn ask(&self, event: &EventKey, again: bool) -> Result<Vote, FetchError> {
         // The semaphore is never closed, so there is always a permit in the end.
         let _permit = if again { self.retries.acquire().await.ok() } else { None };
-        self.surroundings.api.vote(event).await
+        let begun = Instant::now();
+        let answer = self.surroundings.api.vote(event).await;
+        self.surroundings.report.api_asked(begun.elapsed(), &answer);
+        answer
     }
 
     /// Plans a vote that is known now.
@@ -374,11 +376,11 @@ impl Intake {
                 if self.dispatch.look_at(&grant.event, &plan.vote.server) {
                     return None;
                 }
-                log::server_gone(&grant.event, plan);
+                self.surroundings.report.server_gone(&grant.event, plan);
                 Standing::ServerGone(plan.vote.server.clone())
             }
             _ => {
-                log::vote_refused(grant);
+                self.surroundings.report.vote_refused(grant);
                 standing::of(grant, "", |_, _| Wait::Turn)
             }
         };

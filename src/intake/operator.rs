@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::{
-    Action, Arc, AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Stage, Standing, Vote, log,
+    Action, Arc, AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Stage, Standing, Vote,
 };
 use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
@@ -75,7 +75,7 @@ impl Intake {
         // A grant that was received just now can be planned.
         let config = self.config.now();
         if let Ok(grant) = self.fetched(&config, &event, &vote).await? {
-            log::planned(&grant, &config);
+            self.surroundings.report.planned(&grant, &config);
             self.go_on(&grant);
         }
         let standing = self.outcome(&mut follower, deadline).await;
@@ -104,7 +104,7 @@ impl Intake {
             let fact = Fact::Award(index, AwardFact::Settled { ran });
             // Somebody else may have settled it in the meantime.
             if let Ok(grant) = self.apply(&record.grant.event, fact).await? {
-                log::settled(&grant.event, &award.reward, ran);
+                self.surroundings.report.settled(&grant.event, &award.reward, ran);
                 settled.push(award.reward.clone());
                 after = Some(grant);
             }
@@ -115,7 +115,7 @@ impl Intake {
         let in_doubt = in_doubt.filter(|award| doubtful(award)).filter_map(Award::next_step);
         let next: Vec<String> = in_doubt.map(|step| step.command.clone()).collect();
         if !next.is_empty() {
-            log::doubts(&grant, &self.config.now());
+            self.surroundings.report.doubts(&grant, &self.config.now());
         }
         self.go_on(&grant);
         Ok(Settled { rewards: settled, next })
@@ -144,14 +144,14 @@ impl Intake {
             };
             return Err(NotRetried::NothingToRetry { event: grant.event, stands });
         };
-        log::retried(&again.event);
+        self.surroundings.report.retried(&again.event);
         // Whoever follows it already wants to know how it stands after this.
         self.board.publish(&again.event, Standing::Working);
         if again.actions() == [Action::Fetch] {
             let (setter, _) = self.board.follow(&again.event);
             self.tasks.spawn(Arc::clone(self).advance(again.event.clone(), setter));
         } else {
-            log::planned(&again, &config);
+            self.surroundings.report.planned(&again, &config);
             self.go_on(&again);
         }
         let standing = self.outcome(&mut follower, deadline).await;

@@ -20,6 +20,7 @@ use votive::domain::standing::Standing;
 use votive::http::webhook;
 use votive::intake::Intake;
 use votive::ledger::Ledger;
+use votive::report::Report;
 use votive::sim::game::{Game, GameOptions, Save};
 use votive::sim::network::{ORDERLY, SimulatedNetwork};
 use votive::surroundings::{Clock, Surroundings};
@@ -228,7 +229,12 @@ impl Life {
             let set = SignedDuration::from_hours(hours.load(Ordering::Relaxed));
             Timestamp::from_second(START).unwrap() + passed + set
         };
-        Surroundings { clock: Clock::new(now), api: self.api.clone(), network: self.network.clone() }
+        Surroundings {
+            clock: Clock::new(now),
+            api: self.api.clone(),
+            network: self.network.clone(),
+            report: Report::default(),
+        }
     }
 
     /// A daemon that runs, if the disk lets it start.

@@ -10,7 +10,6 @@ use crate::domain::award::AwardFact;
 use crate::domain::grant::{Fact, Grant, Illegal};
 use crate::domain::receipt::Reading;
 use crate::ledger::LedgerError;
-use crate::log;
 
 impl Worker {
     /// Asks the world for the newest receipt that it has acknowledged. Where it is missing, the world went back in time
@@ -43,7 +42,7 @@ impl Worker {
             let decide =
                 |grant: Option<&Grant>| grant.ok_or(None::<Illegal>)?.apply(lost(), now).map_err(Some);
             if let Ok(grant) = self.ledger.update(&event, decide).await? {
-                log::forgotten(&grant, award, serial, &self.config.now());
+                self.surroundings.report.forgotten(&grant, award, serial, &self.config.now());
                 self.note_receipts(&grant);
             }
         }
