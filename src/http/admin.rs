@@ -127,6 +127,9 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
                 "Recorded: {server} refuses the RCON password. Correct it; if it was Votive's, restart Votive. Event {event}."
             )
         }
+        Standing::Paused(_) => {
+            format!("Recorded: {server} is paused; votive resume {server} lets it go on. Event {event}.")
+        }
         Standing::Working | Standing::Recorded => {
             format!("Recorded, and {server} is still at it. Event {event}.")
         }

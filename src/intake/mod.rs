@@ -393,7 +393,7 @@ impl Intake {
 fn not_fetched(why: &FetchError, seconds: u64) -> Fact<'static> {
     match why {
         FetchError::NotFound => Fact::NotFound { seconds },
-        FetchError::Temporary { .. } => Fact::FetchFailed { seconds },
+        FetchError::Temporary { why, .. } => Fact::FetchFailed { seconds, why: why.clone() },
         FetchError::Mismatch(why) => {
             Fact::Mismatch { reason: format!("The vote is refused: {why}. Report it to GAMEMONITORING.") }
         }

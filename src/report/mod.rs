@@ -83,7 +83,7 @@ impl Report {
 
     /// A vote as a whole is refused.
     pub(crate) fn vote_refused(&self, grant: &Grant) {
-        if let Stage::Refused { reason, vote, until_retried } = &grant.stage {
+        if let Stage::Refused { reason, vote, until_retried, .. } = &grant.stage {
             let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
             let reason = refusal(&grant.event, reason, *until_retried);
             tracing::warn!(event = %grant.event, nickname = %Outside(nickname), "refused: {reason}");
