@@ -80,6 +80,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
 /// Runs the daemon on a listener that is bound, with its control socket at the path `socket`, until `shutdown`. It
 /// cancels `shutdown` itself when the ledger fails. Everything that was acknowledged is in the ledger when this
 /// returns. The configuration was loaded from `sources`, and is again when the control socket or `hangup` asks for it.
+/// On `hold`, it begins with every game server paused.
 ///
 /// # Errors
 /// [`DaemonError`] where it cannot start or cannot go on.
@@ -89,6 +90,7 @@ pub async fn run(
     socket: PathBuf,
     shutdown: CancellationToken,
     hangup: Arc<Notify>,
+    hold: bool,
 ) -> Result<(), DaemonError> {
     let opened = Ledger::open(&config.state_dir)?;
     if opened.created {
@@ -104,9 +106,10 @@ pub async fn run(
 
     let tasks = Tasks::default();
     let config = Live::new(config);
-    let intake = Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
-        .await
-        .map_err(ledger_failed)?;
+    let intake =
+        Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
+            .await
+            .map_err(ledger_failed)?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}{}", config.now().webhook.path);
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Acknowledge, Config, Live};
 use crate::dispatch::Dispatch;
 use crate::dispatch::board::{Board, Follower};
+use crate::dispatch::pauses::Pauses;
 use crate::domain::award::AwardFact;
 use crate::domain::counter::{Counter, Scoped};
 use crate::domain::event::EventKey;
@@ -46,6 +47,7 @@ pub struct Intake {
     surroundings: Surroundings,
     board: Board,
     dispatch: Dispatch,
+    pauses: Pauses,
     shutdown: CancellationToken,
     tasks: Tasks,
     /// The place of the last plan among all plans.
@@ -55,7 +57,8 @@ pub struct Intake {
 
 impl Intake {
     /// Goes on with everything that was open when Votive stopped. What was on the wire then
-    /// is in doubt. Everything ends after `shutdown`, once what is on the wire is recorded.
+    /// is in doubt. Everything ends after `shutdown`, once what is on the wire is recorded. On `hold`, every game server
+    /// is paused.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
@@ -65,15 +68,17 @@ impl Intake {
         surroundings: Surroundings,
         shutdown: CancellationToken,
         tasks: Tasks,
+        hold: bool,
     ) -> Result<Arc<Self>, LedgerError> {
-        let board = Board::default();
-        let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks);
+        let (board, pauses) = (Board::default(), Pauses::new(ledger.pauses()?, hold));
+        let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks, &pauses);
         let intake = Arc::new(Intake {
             config,
             ledger,
             surroundings,
             board,
             dispatch,
+            pauses,
             shutdown,
             tasks,
             last_order: AtomicU64::new(0),

@@ -252,7 +252,8 @@ impl Life {
         self.api.forget_whom_it_told_to_wait();
         let ledger = Ledger::on(self.disk.attach(), &tasks).ok()?;
         let parts = (Live::new(Arc::clone(&self.config)), ledger.clone(), self.surroundings());
-        let intake = Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone()).await.ok()?;
+        let intake =
+            Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone(), false).await.ok()?;
         Some(Process { intake, ledger, tasks, shutdown, session })
     }
 
