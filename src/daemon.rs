@@ -113,6 +113,8 @@ pub async fn run(
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
+    tasks.spawn(report.clone().sum_up_in_time(shutdown.clone()));
+    let last_words = report.clone();
     tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
         webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
     }));
@@ -136,6 +138,7 @@ pub async fn run(
         tasks.kill();
         tasks.ended().await;
     }
+    last_words.sum_up();
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
     ledger.ping().await.map_err(ledger_failed)?;
     crash_at(Point::Drained);

@@ -63,7 +63,7 @@ struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Run the daemon: take deliveries in and issue their rewards
-    Run,
+    Run(run::Args),
     /// Check rewards.yaml: every error with its place and what to do
     Check(check::Args),
     /// Have the running daemon read rewards.yaml again, without a restart
@@ -113,7 +113,7 @@ enum Command {
 pub fn run() -> anyhow::Result<Outcome> {
     let Cli { options, command } = Cli::parse();
     match command {
-        Command::Run => run::run(options),
+        Command::Run(args) => run::run(options, &args),
         Command::Check(args) => check::run(options, &args),
         Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),

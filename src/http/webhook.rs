@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::server::{Answer, read_body, sentence, without_body};
 use crate::config::{Config, Live};
@@ -15,6 +16,7 @@ use crate::domain::signature;
 use crate::domain::standing::Standing;
 use crate::failpoint::{Point, crash_at};
 use crate::intake::Intake;
+use crate::log::about;
 use crate::report::Report;
 use crate::text::Outside;
 
@@ -23,61 +25,70 @@ pub const HEALTH_PATH: &str = "/healthz";
 
 /// Answers one request on the webhook's listener.
 pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>, report: Report) -> Answer {
-    let answer = answer_to(request, &config.now(), &intake, &report).await;
-    report.delivery_answered(answer.status());
-    answer
-}
-
-async fn answer_to(
-    request: Request<Incoming>,
-    config: &Config,
-    intake: &Arc<Intake>,
-    report: &Report,
-) -> Answer {
+    let config = config.now();
     // The head has just been read.
     let deadline = Instant::now() + config.webhook.answer_within;
-    let path = request.uri().path();
-    if path == HEALTH_PATH {
-        return match *request.method() {
-            Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
-            _ => wrong_method("GET"),
-        };
-    }
-    if path != config.webhook.path {
-        return sentence(
-            StatusCode::NOT_FOUND,
-            "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.",
-        );
-    }
-    if request.method() != Method::POST {
-        return wrong_method("POST");
-    }
-    let body = match read_body(request.into_body()).await {
-        Ok(body) => body,
-        Err(why) => return without_body(why),
-    };
-    let delivery = match verify(&body, config) {
+    let delivery = match read(request, &config, &report).await {
         Ok(delivery) => delivery,
-        Err((status, why)) => {
-            report.delivery_refused(status, &why);
-            return sentence(status, why);
+        Err(answer) => {
+            report.delivery_answered(answer.status());
+            return *answer;
         }
     };
+    let heeded = async {
+        report.delivery_arrived();
+        let answer = heed(&delivery, &intake, deadline).await;
+        report.delivery_answered(answer.status());
+        answer
+    };
+    heeded.instrument(about(&delivery.key)).await
+}
+
+/// The delivery that a request brings.
+///
+/// # Errors
+/// The answer to one that brings none, or asks for something else.
+async fn read(request: Request<Incoming>, config: &Config, report: &Report) -> Result<Delivery, Box<Answer>> {
+    let path = request.uri().path();
+    if path == HEALTH_PATH {
+        return Err(Box::new(match *request.method() {
+            Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
+            _ => wrong_method("GET"),
+        }));
+    }
+    if path != config.webhook.path {
+        return Err(Box::new(sentence(
+            StatusCode::NOT_FOUND,
+            "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.",
+        )));
+    }
+    if request.method() != Method::POST {
+        return Err(Box::new(wrong_method("POST")));
+    }
+    let body = read_body(request.into_body()).await.map_err(|why| Box::new(without_body(why)))?;
+    verify(&body, config).map_err(|(status, why)| {
+        report.delivery_refused(status, &why);
+        Box::new(sentence(status, why))
+    })
+}
+
+/// Does what a delivery asks for, and answers it.
+async fn heed(delivery: &Delivery, intake: &Arc<Intake>, deadline: Instant) -> Answer {
     crash_at(Point::DeliveryVerified);
     let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
     if delivery.is_test {
-        tracing::info!(%event, %event_type, "test delivery: the signature is good");
+        tracing::info!(%event_type, "test delivery: the signature is good");
         return sentence(StatusCode::NO_CONTENT, "");
     }
     if delivery.key.event_type.starts_with(OWN_TYPES) {
-        tracing::warn!(%event, %event_type, "refused a delivery of a type that only Votive itself uses");
+        tracing::warn!(%event_type, "refused a delivery of a type that only Votive itself uses");
         return sentence(
             StatusCode::UNPROCESSABLE_ENTITY,
             "Event types that begin with votive. are not for the webhook.",
         );
     }
     if delivery.key.event_type != SERVER_VOTE {
-        tracing::info!(%event, %event_type, "nothing is rewarded for this type of event");
+        tracing::info!(%event_type, "nothing is rewarded for this type of event");
         return sentence(StatusCode::NO_CONTENT, "");
     }
     let standing = intake.deliver(event, deadline).await;
