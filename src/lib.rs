@@ -19,6 +19,7 @@
 //! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
 //! - [`tasks`]: what runs in the background
 //! - [`failpoint`]: where a test has the process die
+//! - [`outbound`]: what holds for every HTTP request that it makes
 //! - [`text`]: text for people
 
 pub mod cli;
@@ -31,6 +32,7 @@ pub mod http;
 pub mod intake;
 pub mod ledger;
 pub mod log;
+pub(crate) mod outbound;
 pub mod platform;
 pub mod rcon;
 pub mod reload;
