@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Live, Sources};
 use crate::failpoint::{Point, crash_at};
+use crate::http::trial::Trials;
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
@@ -113,13 +114,16 @@ pub async fn run(
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
+    let trials = Trials::default();
+    let webhook_trials = trials.clone();
     tasks.spawn(report.clone().sum_up_in_time(shutdown.clone()));
     let last_words = report.clone();
     tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
-        webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
+        let (config, intake) = (webhook_config.clone(), Arc::clone(&webhook_intake));
+        webhook::handle(request, config, intake, report.clone(), webhook_trials.clone())
     }));
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
-        admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader))
+        admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader), trials.clone())
     }));
     notify(&[NotifyState::Ready]);
     // Only now: the service manager takes "reloading" from nobody who was not ready.

@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod simulate;
 mod test_vote;
+mod test_webhook;
 
 use std::path::PathBuf;
 
@@ -75,6 +76,11 @@ enum Command {
     Demo(demo::Args),
     /// Have the running daemon issue what a vote would earn, without the platform
     TestVote(test_vote::Args),
+    /// Have the running daemon post a test delivery to its public address, and say what came of it
+    ///
+    /// The delivery is signed as the platform signs its own, and the daemon watches whether it arrives. A test is never
+    /// rewarded. The exit code is 0 where deliveries arrive, and 1 where they do not.
+    TestWebhook(test_webhook::Args),
     /// See what votes would bring: every command, and why each reward comes or does not
     ///
     /// Touches no game server, no ledger and no daemon, and needs no secrets. The events are simulate-1, simulate-2 and so
@@ -118,6 +124,7 @@ pub fn run() -> anyhow::Result<Outcome> {
         Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),
         Command::TestVote(args) => test_vote::run(&options, args),
+        Command::TestWebhook(args) => test_webhook::run(&options, args),
         Command::Simulate(args) => simulate::run(options, &args),
         Command::Schema => schema::run(),
         Command::Resolve(args) => resolve::run(&options, args),

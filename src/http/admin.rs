@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::server::{Answer, pieces, read_body, sentence, without_body};
+use super::trial::Trials;
 use crate::config::{Config, Live};
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
@@ -25,6 +26,8 @@ pub const RESOLVE_PATH: &str = "/v1/resolve";
 pub const RETRY_PATH: &str = "/v1/retry";
 /// Reloads the configuration. 422 where that is refused, with every problem.
 pub const RELOAD_PATH: &str = "/v1/reload";
+/// Where a [`TestWebhook`](super::trial::TestWebhook) goes.
+pub const TEST_WEBHOOK_PATH: &str = "/v1/test-webhook";
 /// Gives a backup of the ledger.
 pub const BACKUP_PATH: &str = "/v1/backup";
 /// How long a test vote or a retry may take until the answer says how far it has come.
@@ -67,6 +70,7 @@ pub async fn handle(
     config: Live,
     intake: Arc<Intake>,
     reloader: Arc<Reloader>,
+    trials: Trials,
 ) -> Answer {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let body = match read_body(request.into_body()).await {
@@ -77,6 +81,7 @@ pub async fn handle(
         (Method::POST, TEST_VOTE_PATH) => test_vote(&body, &config.now(), &intake).await,
         (Method::POST, RESOLVE_PATH) => resolve(&body, &intake).await,
         (Method::POST, RETRY_PATH) => retry(&body, &intake).await,
+        (Method::POST, TEST_WEBHOOK_PATH) => test_webhook(&body, &config.now(), &trials).await,
         (Method::POST, RELOAD_PATH) => reload(&reloader).await,
         (Method::POST, BACKUP_PATH) => match intake.backup() {
             Ok(backup) => return pieces(backup),
@@ -193,6 +198,12 @@ async fn retry(body: &[u8], intake: &Arc<Intake>) -> Result<String, (StatusCode,
         Err(why @ NotRetried::NothingToRetry { .. }) => Err((StatusCode::CONFLICT, why.to_string())),
         Err(why @ NotRetried::Ledger(_)) => Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string())),
     }
+}
+
+async fn test_webhook(body: &[u8], config: &Config, trials: &Trials) -> Result<String, (StatusCode, String)> {
+    let tried = trials.deliver(read(body)?, config).await;
+    let tried = tried.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why.to_string()))?;
+    serde_json::to_string(&tried).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 async fn reload(reloader: &Reloader) -> Result<String, (StatusCode, String)> {
