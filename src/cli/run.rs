@@ -14,9 +14,12 @@ use crate::config::{self, Config, Loaded, Sources};
 use crate::daemon;
 use crate::log;
 
-/// How the daemon runs.
-#[derive(clap::Args)]
+/// How to run.
+#[derive(Clone, Copy, clap::Args)]
 pub(super) struct Args {
+    /// Begin with every game server paused, to look at the ledger in peace: nothing is sent until `votive resume`
+    #[arg(long)]
+    hold: bool,
     /// How to write the log, which goes to stderr
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     log: log::Format,
@@ -24,15 +27,15 @@ pub(super) struct Args {
 
 /// Reads the configuration with the loader of `votive check`, and runs until SIGTERM or SIGINT. SIGHUP has it read again.
 /// All that is to be told, from here on, is a line of the log.
-pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(options: Options, args: Args) -> anyhow::Result<Outcome> {
     log::start(args.log);
-    start(options).or_else(|error| {
+    start(options, args).or_else(|error| {
         tracing::error!("{error:#}");
         Ok(Outcome::ChecksFailed)
     })
 }
 
-fn start(options: Options) -> anyhow::Result<Outcome> {
+fn start(options: Options, args: Args) -> anyhow::Result<Outcome> {
     // One thread is plenty for what waits on networks; the ledger's writer has its own.
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     // First of all: a request for a reload that comes during the start must not end it.
@@ -55,7 +58,7 @@ fn start(options: Options) -> anyhow::Result<Outcome> {
             return Ok(Outcome::BadConfiguration);
         }
     };
-    runtime.block_on(serve(config, sources, hangup))?;
+    runtime.block_on(serve(config, sources, hangup, &args))?;
     Ok(Outcome::Success)
 }
 
@@ -71,7 +74,7 @@ fn hangups() -> anyhow::Result<Arc<Notify>> {
     Ok(told)
 }
 
-async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>) -> anyhow::Result<()> {
+async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>, args: &Args) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = shutdown.clone();
@@ -85,6 +88,6 @@ async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>) -> anyhow:
     let listener = daemon::listen(&config).await?;
     let runtime_directory = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let socket = daemon::socket_path(&config.state_dir, runtime_directory);
-    daemon::run((config, sources), listener, socket, shutdown, hangup).await?;
+    daemon::run((config, sources), listener, socket, shutdown, hangup, args.hold).await?;
     Ok(())
 }

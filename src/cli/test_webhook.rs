@@ -1,8 +1,7 @@
 //! `votive test-webhook`: whether the platform's deliveries arrive, and if not, why.
 
 use super::{Options, Outcome, client};
-use crate::http::admin::TEST_WEBHOOK_PATH;
-use crate::http::trial::{TestWebhook, Tried};
+use crate::control::{TestWebhook, Tried};
 
 /// Where to.
 #[derive(clap::Args)]
@@ -13,8 +12,7 @@ pub(super) struct Args {
 
 /// Prints what came of the delivery.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
-    let answer = client::ask(options, TEST_WEBHOOK_PATH, &TestWebhook { url: args.url })?;
-    let Tried { url, good, what, remedy, notes } = serde_json::from_str(&answer)?;
+    let Tried { url, good, what, remedy, notes } = client::ask(options, &TestWebhook { url: args.url })?;
     anstream::println!("posted a test delivery to {url}\n{what}");
     for hint in [remedy].into_iter().filter(|remedy| !remedy.is_empty()).chain(notes) {
         anstream::println!("    {hint}");

@@ -13,12 +13,12 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use hyper::http::request::Parts;
 use reqwest::{Response, Url};
 use rustls::{CertificateError, Error as TlsError};
-use serde::{Deserialize, Serialize};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
 use super::webhook;
 use crate::config::{self, Config};
+use crate::control::{TestWebhook, Tried};
 use crate::domain::event::SERVER_VOTE;
 use crate::domain::signature::sign;
 use crate::domain::trial::{Answer, Arrival, Body, Diagnosis, NoAnswer, Trial, diagnose};
@@ -37,29 +37,6 @@ const WANTS_HTTPS: [&str; 3] = [
     "Client sent an HTTP request to an HTTPS server",
     "speaking plain HTTP to an SSL-enabled server port",
 ];
-
-/// Asks for a test delivery.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestWebhook {
-    /// Where it is to be posted to; `webhook.public_url` without it.
-    pub url: Option<String>,
-}
-
-/// What came of it.
-#[derive(Debug, Deserialize, Serialize)]
-pub struct Tried {
-    /// Where it was posted to, without a query.
-    pub url: String,
-    /// Whether the platform's deliveries arrive.
-    pub good: bool,
-    /// What happened.
-    pub what: String,
-    /// What to do about it; empty where there is nothing to do.
-    pub remedy: String,
-    /// What else is worth a thought about the address.
-    pub notes: Vec<String>,
-}
 
 /// Why an address is none that the platform could deliver to. Repeats nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

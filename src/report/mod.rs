@@ -21,6 +21,7 @@ use crate::domain::player::PlayerName;
 use crate::domain::reward::InDoubtRule;
 use crate::domain::standing::refusal;
 use crate::domain::vote::Vote;
+use crate::intake::Replayed;
 use crate::log::about;
 use crate::platform::FetchError;
 use crate::rcon::Outcome;
@@ -155,7 +156,7 @@ impl Report {
     /// A vote as a whole is refused.
     pub(crate) fn vote_refused(&self, grant: &Grant) {
         let _about = about(&grant.event).entered();
-        if let Stage::Refused { reason, vote, until_retried } = &grant.stage {
+        if let Stage::Refused { reason, vote, until_retried, .. } = &grant.stage {
             let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
             let reason = refusal(&grant.event, reason, *until_retried);
             tracing::warn!(nickname = %Outside(nickname), "refused: {reason}");
@@ -264,6 +265,28 @@ impl Report {
     pub(crate) fn settled(&self, event: &EventKey, reward: &str, ran: bool) {
         let _about = about(event).entered();
         tracing::info!(%reward, ran, "settled by the operator");
+    }
+
+    /// The operator has paused a game server.
+    pub(crate) fn paused(&self, server: &str) {
+        tracing::warn!(%server, "paused by the operator: its rewards wait");
+    }
+
+    /// The operator lets a game server go on.
+    pub(crate) fn resumed(&self, server: &str) {
+        tracing::info!(%server, "resumed by the operator");
+    }
+
+    /// The operator has rewards issued again.
+    pub(crate) fn replayed(&self, server: &str, replayed: &Replayed) {
+        let Replayed { votes, commands, .. } = replayed;
+        tracing::warn!(%server, votes, commands, "issued again for the operator");
+    }
+
+    /// The operator wants no more of it.
+    pub(crate) fn cancelled(&self, event: &EventKey) {
+        let _about = about(event).entered();
+        tracing::info!("cancelled by the operator");
     }
 
     /// The operator wants it tried again.
