@@ -4,9 +4,11 @@ mod backup;
 mod cancel;
 mod check;
 mod client;
+mod completions;
 mod demo;
 mod export;
 mod import;
+mod man;
 mod pause;
 mod prune;
 mod reload;
@@ -52,8 +54,16 @@ pub enum Outcome {
     NobodyThere,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done
+   1  it did not come to what was asked; the message says why
+   2  the command line is wrong
+  69  no Votive runs that could be asked
+  78  the configuration is wrong";
+
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, after_long_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     options: Options,
@@ -147,6 +157,10 @@ enum Command {
     /// nothing is changed and you see what would be. A second import replaces the counts of the first; what Votive has
     /// counted itself stays, and is added.
     Import(import::Args),
+    /// Print a script with which a shell completes commands and options
+    Completions(completions::Args),
+    /// Print the manual page, or write the pages of all commands into a directory
+    Man(man::Args),
 }
 
 /// Runs what the command line asks for; ends the process where that is `--help`, `--version` or a mistake.
@@ -187,6 +201,8 @@ fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
         Command::Backup(args) => backup::run(&options, &args),
         Command::Restore(args) => restore::run(&options, &args),
         Command::Import(args) => import::run(options, &args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
