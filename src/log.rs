@@ -38,7 +38,7 @@ pub fn start(format: Format) {
         // A full disk behind the log, or nobody who reads it, is no reason to stop.
         .log_internal_errors(false)
         .with_writer(Stderr { journal })
-        .with_ansi(io::stderr().is_terminal() && !journal);
+        .with_ansi(io::stderr().is_terminal());
     match format {
         Format::Json => lines.json().flatten_event(true).with_span_list(false).init(),
         // The journal has the time already.
@@ -121,8 +121,55 @@ impl<W: Write> Write for Lines<W> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::subscriber::{DefaultGuard, set_default};
+
     use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Written {
+        pub(crate) fn lines(&self) -> Vec<String> {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+        }
+    }
+
+    /// The log of this thread until the guard is dropped.
+    pub(crate) fn read_from_now_on(filter: &str) -> (DefaultGuard, Written) {
+        let written = Written::default();
+        let log = written.clone();
+        let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_target(false);
+        (
+            set_default(lines.with_ansi(false).without_time().with_writer(move || log.clone()).finish()),
+            written,
+        )
+    }
+
+    #[test]
+    fn a_line_names_its_event_once_also_where_only_errors_are_written() {
+        let (_log, written) = read_from_now_on("error");
+        let about = |id| about(&EventKey::new("server.vote", id));
+        about("e-1").in_scope(|| {
+            tracing::error!("first");
+            about("e-2").in_scope(|| tracing::error!("second"));
+            tracing::warn!("nothing");
+        });
+        assert_eq!(written.lines(), ["ERROR grant{event=e-1}: first", "ERROR grant{event=e-2}: second"]);
+    }
 
     #[test]
     fn every_line_of_a_record_begins_with_its_priority() {

@@ -60,7 +60,8 @@ const STEPS: [&str; 7] = [
 
 #[tokio::test]
 async fn a_vote_can_be_followed_by_its_id_from_its_arrival_to_its_last_commit_in_text() {
-    let mut rig = Rig::running().await;
+    let mut rig = Rig::new().await;
+    rig.start_as(through_sh("RUST_LOG=votive=trace exec \"$0\" \"$@\"")).await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
     let (_, log) = rig.stop().await;
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("event=e-1")).collect();
@@ -72,6 +73,7 @@ async fn a_vote_can_be_followed_by_its_id_from_its_arrival_to_its_last_commit_in
     let places =
         ["has arrived", "asked the API", "vote player=Steve", "the command ran", "granted player=Steve"];
     let places = places.map(place);
+    assert!(place("asked the game") < place("granted"), "{lines:#?}");
     assert!(places.is_sorted(), "{lines:#?}");
     assert!(lines[..place("granted")].last().unwrap().contains("recorded revision="), "{lines:#?}");
     assert!(lines.last().unwrap().contains("delivery answered status=204"), "{lines:#?}");

@@ -182,6 +182,11 @@ async fn what_is_no_address_is_not_posted_to() {
         assert_eq!(code, 1, "{said}");
         assert!(said.contains(text) && !said.contains("SECRET"), "{said}");
     }
+    // A query is posted to, and told nobody.
+    let port = passing_on(&rig, |request| request.replacen("?key=SECRET", "", 1)).await;
+    let (code, said) = tried(&rig, &format!("{}?key=SECRET", url(port))).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("SECRET") && !rig.daemon().log().contains("SECRET"), "{said}");
 }
 
 #[tokio::test]

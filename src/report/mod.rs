@@ -302,36 +302,12 @@ fn server_name<'a>(plan: &Plan, config: &'a Config) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
-
-    /// Where a log is written that a test reads.
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(text)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Written {
-        fn lines(&self) -> Vec<String> {
-            String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
-        }
-    }
+    use crate::log::tests::read_from_now_on;
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_is_summed_up_by_itself_also_when_it_has_ended() {
-        let written = Written::default();
-        let log = written.clone();
-        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish();
-        let _log = tracing::subscriber::set_default(log);
+        let (_log, written) = read_from_now_on("info");
         let (report, shutdown) = (Report::default(), CancellationToken::new());
         let summing = tokio::spawn(report.clone().sum_up_in_time(shutdown.clone()));
         let refuse = |count| (0..count).for_each(|_| report.delivery_refused(StatusCode::UNAUTHORIZED, "no"));
