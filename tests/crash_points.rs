@@ -102,7 +102,7 @@ async fn deliver(rig: &Rig, point: Point) {
             None => return,
             // One after the other, so that nothing else is on its way when the daemon dies.
             Some(204) if point == Point::EventRecorded => {
-                rig.daemon().log_line(&format!("granted event={id}")).await;
+                rig.daemon().log_line(&format!("{{event={id}}}: granted")).await;
             }
             Some(204 | 503) => {}
             other => panic!("{id} is answered with {other:?}"),

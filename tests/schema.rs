@@ -16,7 +16,7 @@ use votive::domain::rule::{Period, WEEKDAYS};
 const EVERYTHING: &str = r#"
 state_dir: /tmp/x
 gamemonitoring: {signing_token_file: [token, second], api_url: 'https://api.gamemonitoring.net'}
-webhook: {listen: '[::1]:8787', path: /votes, acknowledge: granted, answer_within: 4s}
+webhook: {listen: '[::1]:8787', path: /votes, public_url: 'https://votes.example.org/votes', acknowledge: granted, answer_within: 4s}
 players: {bedrock_prefix: '.', poll_every: 5s}
 calendar: {time_zone: Europe/Moscow, grace: 1d}
 values: {prefix: '[Votes]', from_2026: x}

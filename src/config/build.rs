@@ -11,6 +11,7 @@ use super::{
     Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, secrets, servers,
     values,
 };
+use crate::http::trial;
 use crate::http::webhook::HEALTH_PATH;
 
 const API_URL: &str = "https://api.gamemonitoring.net";
@@ -19,6 +20,7 @@ pub(crate) const STATE_DIR: &str = "/var/lib/votive";
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
 const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";
+const PUBLIC_URL: &str = "https://votes.example.org/gamemonitoring-webhook";
 /// The platform's time-out is not published; 5 s is thought to be safe.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
@@ -143,13 +145,31 @@ fn webhook(problems: &mut Problems, node: Option<&Node>) -> Webhook {
     let form = format!("a path: it begins with `/`, has no spaces, `?` or `#`, and is not {HEALTH_PATH}");
     let path = |text: &str| is_path(text).then(|| text.to_owned());
     let path = problems.parsed(section.get("path"), &form, WEBHOOK_PATH, path);
+    let public_url = section.get("public_url").and_then(|node| public_url(problems, node));
     let choices = [("granted", Acknowledge::Granted), ("recorded", Acknowledge::Recorded)];
     let range = Duration::from_millis(500)..=Duration::from_secs(30);
     Webhook {
         listen: listen.unwrap_or(LISTEN),
         path: path.unwrap_or_else(|| WEBHOOK_PATH.to_owned()),
+        public_url,
         acknowledge: problems.choice(section.get("acknowledge"), &choices).unwrap_or_default(),
         answer_within: problems.duration(section.get("answer_within"), range, ANSWER_WITHIN),
+    }
+}
+
+fn public_url(problems: &mut Problems, node: &Node) -> Option<reqwest::Url> {
+    let text = problems.text(node, PUBLIC_URL)?;
+    match trial::address(&text.text) {
+        Ok(url) => Some(url),
+        // The address is not repeated: a name and password in it would be a secret.
+        Err(wrong) => {
+            let wrong = wrong.to_string();
+            let remedy = format!(
+                "write the webhook's address as the platform has it, like `public_url: {PUBLIC_URL}`, or take the line out"
+            );
+            problems.error(node.place(), wrong, remedy);
+            None
+        }
     }
 }
 

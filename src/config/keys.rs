@@ -14,13 +14,14 @@ pub(super) enum Override {
 use Override::{Text, Yaml};
 
 /// Every key; `*` stands for a name of the owner's, or for a place in a list.
-pub(super) const KEYS: [(&str, Override); 61] = [
+pub(super) const KEYS: [(&str, Override); 62] = [
     ("state_dir", Text),
     ("gamemonitoring.api_url", Text),
     ("gamemonitoring.signing_token", Text),
     ("gamemonitoring.signing_token_file", Yaml),
     ("webhook.listen", Text),
     ("webhook.path", Text),
+    ("webhook.public_url", Text),
     ("webhook.acknowledge", Text),
     ("webhook.answer_within", Text),
     ("players.bedrock_prefix", Text),

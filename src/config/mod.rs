@@ -36,6 +36,7 @@ use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 use crate::text::counted;
 
+pub(crate) use address::is_private;
 pub(crate) use build::STATE_DIR;
 pub use keys::keys;
 pub use live::Live;
@@ -80,6 +81,8 @@ pub struct Webhook {
     pub listen: SocketAddr,
     /// The only path besides `/healthz` that is answered.
     pub path: String,
+    /// What the platform is told to deliver to, where the owner has said so.
+    pub public_url: Option<reqwest::Url>,
     /// When a delivery is acknowledged.
     pub acknowledge: Acknowledge,
     /// How long a delivery may wait for its answer, from the end of the request's head.

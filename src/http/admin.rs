@@ -14,10 +14,12 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::server::{Answer, json, pieces, read_body, without_body};
+use super::trial::Trials;
 use crate::config::{Config, GameServer, Live};
 use crate::control::{
     BACKUP_PATH, Cancel, Done, EXPORT_PATH, Export, GetStatus, List, Page, Pause, Prune, Refusal, Reload,
-    Replay, Replayed, Request, Resolve, Resume, Retry, RetryRefused, Status, TestVote, VERSION_HEADER,
+    Replay, Replayed, Request, Resolve, Resume, Retry, RetryRefused, Status, TestVote, TestWebhook, Tried,
+    VERSION_HEADER,
 };
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
@@ -46,6 +48,8 @@ pub struct Admin {
     pub intake: Arc<Intake>,
     /// Reloads.
     pub reloader: Arc<Reloader>,
+    /// Posts test deliveries.
+    pub trials: Trials,
     /// When the daemon was started.
     pub started_at: Timestamp,
     /// Where the webhook listens.
@@ -102,6 +106,7 @@ impl Admin {
             Replay::PATH => good(&self.replay(read(body)?, uid).await?),
             Pause::PATH => good(&self.pause(read(body)?, uid).await?),
             Resume::PATH => good(&self.resume(read(body)?).await?),
+            TestWebhook::PATH => good(&self.test_webhook(read(body)?).await?),
             Reload::PATH => good(&self.reload().await?),
             Prune::PATH => good(&self.prune(read(body)?).await?),
             GetStatus::PATH => good(&self.status().await?),
@@ -113,6 +118,11 @@ impl Admin {
             BACKUP_PATH => pieces(self.intake.backup().map_err(|error| failed(&error))?),
             _ => return Err(unknown()),
         })
+    }
+
+    async fn test_webhook(&self, asked: TestWebhook) -> Result<Tried, Refused> {
+        let tried = self.trials.deliver(asked, &self.config.now()).await;
+        tried.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why.to_string()))
     }
 
     /// The game server of this name.

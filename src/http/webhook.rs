@@ -5,79 +5,114 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::server::{Answer, read_body, sentence, without_body};
+use super::trial::{self, Trials};
 use crate::config::{Config, Live};
-use crate::domain::event::{Delivery, Envelope, EventKey, OWN_TYPES, SERVER_VOTE};
+use crate::domain::event::{Delivery, Envelope, EventKey, Malformed, OWN_TYPES, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
 use crate::failpoint::{Point, crash_at};
 use crate::intake::Intake;
+use crate::log::about;
 use crate::report::Report;
 use crate::text::Outside;
 
 /// Says `ok` to whoever watches whether Votive runs.
 pub const HEALTH_PATH: &str = "/healthz";
 
+const NOTHING_HERE: &str =
+    "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.";
+const WRONG_SIGNATURE: &str = "The signature is wrong or missing. Compare Votive's signing token with the one in the project's settings.";
+
+/// Whether a text is what a Votive says to what is no delivery of its platform.
+pub(super) fn is_refusal(text: &str) -> bool {
+    [NOTHING_HERE, WRONG_SIGNATURE].contains(&text) || text == Malformed.to_string()
+}
+
 /// Answers one request on the webhook's listener.
-pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>, report: Report) -> Answer {
-    let answer = answer_to(request, &config.now(), &intake, &report).await;
-    report.delivery_answered(answer.status());
+pub async fn handle(
+    request: Request<Incoming>,
+    config: Live,
+    intake: Arc<Intake>,
+    report: Report,
+    trials: Trials,
+) -> Answer {
+    let config = config.now();
+    // The head has just been read.
+    let deadline = Instant::now() + config.webhook.answer_within;
+    let (head, body) = request.into_parts();
+    let mut trial = trials.watch(&head);
+    let (answer, span) = match read(&head, body, &config, &report, trial.as_mut()).await {
+        Ok(delivery) => {
+            let span = about(&delivery.key);
+            (heed(&delivery, &intake, &report, deadline).instrument(span.clone()).await, span)
+        }
+        Err(answer) => (*answer, Span::none()),
+    };
+    span.in_scope(|| report.delivery_answered(answer.status()));
+    if let Some(trial) = trial {
+        trial.answered(answer.status());
+    }
     answer
 }
 
-async fn answer_to(
-    request: Request<Incoming>,
+/// The delivery that a request brings.
+///
+/// # Errors
+/// The answer to one that brings none, or asks for something else.
+async fn read(
+    head: &Parts,
+    body: Incoming,
     config: &Config,
-    intake: &Arc<Intake>,
     report: &Report,
-) -> Answer {
-    // The head has just been read.
-    let deadline = Instant::now() + config.webhook.answer_within;
-    let path = request.uri().path();
+    trial: Option<&mut trial::Request>,
+) -> Result<Delivery, Box<Answer>> {
+    let path = head.uri.path();
     if path == HEALTH_PATH {
-        return match *request.method() {
+        return Err(Box::new(match head.method {
             Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
             _ => wrong_method("GET"),
-        };
+        }));
     }
     if path != config.webhook.path {
-        return sentence(
-            StatusCode::NOT_FOUND,
-            "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.",
-        );
+        return Err(Box::new(sentence(StatusCode::NOT_FOUND, NOTHING_HERE)));
     }
-    if request.method() != Method::POST {
-        return wrong_method("POST");
+    if head.method != Method::POST {
+        return Err(Box::new(wrong_method("POST")));
     }
-    let body = match read_body(request.into_body()).await {
-        Ok(body) => body,
-        Err(why) => return without_body(why),
-    };
-    let delivery = match verify(&body, config) {
-        Ok(delivery) => delivery,
-        Err((status, why)) => {
-            report.delivery_refused(status, &why);
-            return sentence(status, why);
-        }
-    };
+    let body = read_body(body).await.map_err(|why| Box::new(without_body(why)))?;
+    if let Some(trial) = trial {
+        trial.body(&body);
+    }
+    verify(&body, config).map_err(|(status, why)| {
+        report.delivery_refused(status, &why);
+        Box::new(sentence(status, why))
+    })
+}
+
+/// Does what a delivery asks for, and answers it.
+async fn heed(delivery: &Delivery, intake: &Arc<Intake>, report: &Report, deadline: Instant) -> Answer {
+    report.delivery_arrived();
     crash_at(Point::DeliveryVerified);
     let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
     if delivery.is_test {
-        tracing::info!(%event, %event_type, "test delivery: the signature is good");
+        tracing::info!(%event_type, "test delivery: the signature is good");
         return sentence(StatusCode::NO_CONTENT, "");
     }
     if delivery.key.event_type.starts_with(OWN_TYPES) {
-        tracing::warn!(%event, %event_type, "refused a delivery of a type that only Votive itself uses");
+        tracing::warn!(%event_type, "refused a delivery of a type that only Votive itself uses");
         return sentence(
             StatusCode::UNPROCESSABLE_ENTITY,
             "Event types that begin with votive. are not for the webhook.",
         );
     }
     if delivery.key.event_type != SERVER_VOTE {
-        tracing::info!(%event, %event_type, "nothing is rewarded for this type of event");
+        tracing::info!(%event_type, "nothing is rewarded for this type of event");
         return sentence(StatusCode::NO_CONTENT, "");
     }
     let standing = intake.deliver(event, deadline).await;
@@ -93,8 +128,7 @@ fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)
         tokens.iter().any(|token| signature::verify(token.expose(), &message, signature))
     });
     if !good {
-        let why = "The signature is wrong or missing. Compare Votive's signing token with the one in the project's settings.";
-        return Err((StatusCode::UNAUTHORIZED, why.to_owned()));
+        return Err((StatusCode::UNAUTHORIZED, WRONG_SIGNATURE.to_owned()));
     }
     envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
 }

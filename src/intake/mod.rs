@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::config::{Acknowledge, Config, Live};
 use crate::dispatch::Dispatch;
@@ -29,6 +30,7 @@ use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::failpoint::{Point, crash_at};
 use crate::ledger::{Ledger, LedgerError};
+use crate::log::about;
 use crate::platform::FetchError;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
@@ -213,14 +215,15 @@ impl Intake {
     /// Brings an event as far as it can be brought without a game server. `follower` keeps the event's entry on the
     /// board, so that only one of these runs for an event.
     async fn advance(self: Arc<Self>, event: EventKey, follower: Follower) {
-        let advanced = match self.ledger.get(&event) {
-            Ok(Some(record)) if record.grant.actions() != [Action::Fetch] => {
-                self.redelivered(record.grant, &follower).await
+        let advanced = async {
+            match self.ledger.get(&event)? {
+                Some(record) if record.grant.actions() != [Action::Fetch] => {
+                    self.redelivered(record.grant, &follower).await
+                }
+                record => self.fetch(&event, &follower, record.is_some()).await,
             }
-            Ok(record) => self.fetch(&event, &follower, record.is_some()).await,
-            Err(error) => Err(error),
         };
-        match advanced {
+        match advanced.instrument(about(&event)).await {
             Ok(Some(grant)) => drop(self.go_on(&grant)),
             Ok(None) | Err(_) => self.board.publish(&event, Standing::Unrecorded),
         }

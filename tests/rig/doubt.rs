@@ -20,9 +20,10 @@ pub fn doubts_in(log: &str) -> Vec<Doubt> {
 
 fn doubt_of(line: &str) -> Option<Doubt> {
     let field = |name: &str| {
-        let value = line.split(&format!(" {name}=")).nth(1)?;
+        let begin = |first: char| line.split(&format!("{first}{name}=")).nth(1);
+        let value = begin(' ').or_else(|| begin('{'))?;
         let quoted = value.strip_prefix('"').and_then(|rest| rest.split('"').next());
-        Some(quoted.or_else(|| value.split(' ').next())?.to_owned())
+        Some(quoted.or_else(|| value.split([' ', '}']).next())?.to_owned())
     };
     Some(Doubt { event_id: field("event")?, reward: field("reward")?, command: field("command")? })
 }

@@ -265,7 +265,9 @@ impl Daemon {
     pub async fn listening(mut self) -> Result<Daemon, String> {
         match self.find_line("listening on ").await {
             Some(line) => {
-                self.url = line.split("listening on ").nth(1).unwrap().to_owned();
+                let url = line.split("listening on ").nth(1).unwrap();
+                // In JSON, more follows.
+                self.url = url.split('"').next().unwrap().to_owned();
                 Ok(self)
             }
             None => Err(self.log()),
