@@ -18,6 +18,7 @@
 //! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
 //! - [`tasks`]: what runs in the background
 //! - [`failpoint`]: where a test has the process die
+//! - [`outbound`]: what holds for every HTTP request that it makes
 //! - [`text`]: text for people
 
 pub mod cli;
@@ -29,6 +30,7 @@ pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod ledger;
+pub(crate) mod outbound;
 pub mod platform;
 pub mod rcon;
 pub mod reload;
