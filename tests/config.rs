@@ -38,6 +38,10 @@ fn directory() -> TempDir {
         ("two-lines", 0o600, b"SECRETMARKER\nSECRETMARKER\n"),
         ("latin1", 0o600, b"SECRETMARKER\xe4\n"),
         ("long", 0o600, long.as_bytes()),
+        ("discord", 0o600, b"https://discord.com/api/webhooks/1/SECRETMARKER\n"),
+        ("votes", 0o600, b"https://discord.com/api/webhooks/2/SECRETMARKER?thread_id=3\n"),
+        ("here", 0o600, b"http://127.0.0.1:8080/SECRETMARKER\n"),
+        ("plaintext", 0o600, b"http://chat.example.com/SECRETMARKER\n"),
     ] {
         let path = secrets.join(name);
         fs::write(&path, content).unwrap();

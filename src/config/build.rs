@@ -8,8 +8,8 @@ use super::problem::{At, Problems};
 use super::rewards::{self, Context};
 use super::yaml::{Node, Value};
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, secrets, servers,
-    values,
+    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, notify, secrets,
+    servers, values,
 };
 use crate::http::webhook::HEALTH_PATH;
 
@@ -52,8 +52,9 @@ pub(super) fn build(
     if section.get("calendar").and_then(|calendar| calendar.get("time_zone")).is_none() {
         calendar::warn_of_utc(problems, &rewards);
     }
+    let notify = notify::read(problems, section.get("notify"), &values, longest_name(servers), secrets);
     let servers = servers::read(problems, servers, &rewards, &values, secrets);
-    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers })
+    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers, notify })
 }
 
 fn longest_name(servers: Option<&Node>) -> &str {
