@@ -20,6 +20,7 @@ use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
 use crate::reload::Reloader;
 use crate::report::Report;
+use crate::report::notify::notifier;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 
@@ -98,12 +99,16 @@ pub async fn run(
     let path = config.state_dir.join(ledger::NAME);
     let ledger_failed = |error| DaemonError::Ledger { path: path.clone(), error };
     let socket = bind_socket(&socket)?;
-    let report = Report::default();
+    let (notifier, notifications) = notifier();
+    let report = Report::to(notifier);
     let surroundings =
         Surroundings::real(&config.gamemonitoring.api_url, report.clone()).map_err(DaemonError::Tls)?;
 
     let tasks = Tasks::default();
     let config = Live::new(config);
+    let clock = surroundings.clock.clone();
+    let telling = notifications.run(config.clone(), ledger.clone(), clock, report.clone(), shutdown.clone());
+    tasks.spawn(telling);
     let intake = Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
         .await
         .map_err(ledger_failed)?;
@@ -112,12 +117,14 @@ pub async fn run(
     }
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
-    let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
+    let (webhook_config, webhook_intake, admin_report) =
+        (config.clone(), Arc::clone(&intake), report.clone());
     tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
         webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
     }));
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
-        admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader))
+        let report = admin_report.clone();
+        admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader), report)
     }));
     notify(&[NotifyState::Ready]);
     // Only now: the service manager takes "reloading" from nobody who was not ready.

@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod demo;
 mod import;
+mod notify_test;
 mod reload;
 mod resolve;
 mod restore;
@@ -75,6 +76,8 @@ enum Command {
     Demo(demo::Args),
     /// Have the running daemon issue what a vote would earn, without the platform
     TestVote(test_vote::Args),
+    /// Have the running daemon send a message to everybody whom rewards.yaml has notified
+    NotifyTest,
     /// See what votes would bring: every command, and why each reward comes or does not
     ///
     /// Touches no game server, no ledger and no daemon, and needs no secrets. The events are simulate-1, simulate-2 and so
@@ -117,6 +120,7 @@ pub fn run() -> anyhow::Result<Outcome> {
         Command::Check(args) => check::run(options, &args),
         Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),
+        Command::NotifyTest => notify_test::run(&options),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::Simulate(args) => simulate::run(options, &args),
         Command::Schema => schema::run(),

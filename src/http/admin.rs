@@ -15,6 +15,7 @@ use crate::domain::player::PlayerName;
 use crate::domain::standing::Standing;
 use crate::intake::{Intake, NotRetried, NotSettled, Settled};
 use crate::reload::{NotReloaded, Reloader};
+use crate::report::Report;
 use crate::text::Outside;
 
 /// Where a [`TestVote`] goes.
@@ -27,6 +28,8 @@ pub const RETRY_PATH: &str = "/v1/retry";
 pub const RELOAD_PATH: &str = "/v1/reload";
 /// Gives a backup of the ledger.
 pub const BACKUP_PATH: &str = "/v1/backup";
+/// Has a message sent to everybody who is notified. 502 where somebody was not told.
+pub const NOTIFY_TEST_PATH: &str = "/v1/notify-test";
 /// How long a test vote or a retry may take until the answer says how far it has come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -67,6 +70,7 @@ pub async fn handle(
     config: Live,
     intake: Arc<Intake>,
     reloader: Arc<Reloader>,
+    report: Report,
 ) -> Answer {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let body = match read_body(request.into_body()).await {
@@ -78,6 +82,7 @@ pub async fn handle(
         (Method::POST, RESOLVE_PATH) => resolve(&body, &intake).await,
         (Method::POST, RETRY_PATH) => retry(&body, &intake).await,
         (Method::POST, RELOAD_PATH) => reload(&reloader).await,
+        (Method::POST, NOTIFY_TEST_PATH) => notify_test(&report, &config.now()).await,
         (Method::POST, BACKUP_PATH) => match intake.backup() {
             Ok(backup) => return pieces(backup),
             Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
@@ -209,4 +214,22 @@ async fn reload(reloader: &Reloader) -> Result<String, (StatusCode, String)> {
             Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string()))
         }
     }
+}
+
+async fn notify_test(report: &Report, config: &Config) -> Result<String, (StatusCode, String)> {
+    let told = report.test_notifications(&config.notify).await;
+    if told.is_empty() {
+        let text =
+            "rewards.yaml names nobody who is told: write `notify:`, and below it `discord:` or `command:`.";
+        return Err((StatusCode::CONFLICT, text.to_owned()));
+    }
+    let lines: Vec<String> = told
+        .iter()
+        .map(|(target, told)| match told {
+            Ok(()) => format!("{target}: was told"),
+            Err(why) => format!("{target}: {why}"),
+        })
+        .collect();
+    let text = lines.join("\n");
+    if told.iter().all(|(_, told)| told.is_ok()) { Ok(text) } else { Err((StatusCode::BAD_GATEWAY, text)) }
 }
