@@ -146,9 +146,12 @@ async fn asked_for(mut response: Response) -> Duration {
             break;
         }
     }
-    let answer: Option<Value> = serde_json::from_slice(&body).ok();
-    let seconds = answer.and_then(|answer| answer["retry_after"].as_f64());
-    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default()
+    asked_in(&body).unwrap_or_default()
+}
+
+fn asked_in(body: &[u8]) -> Option<Duration> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    Duration::try_from_secs_f64(answer["retry_after"].as_f64()?).ok()
 }
 
 /// Runs the owner's program, with the message as its standard input. It is not run again: nobody knows what half of it
@@ -215,6 +218,55 @@ impl Drop for Group {
         if let Some(group) = self.0 {
             // It fails only where nobody is left.
             let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn failure(again: Option<u64>) -> Failure {
+        Failure { why: "is away".to_owned(), again: again.map(Duration::from_secs) }
+    }
+
+    /// What becomes of a message whose attempts end so; the last one repeats. Gives the seconds of each attempt.
+    async fn told(ends: &[Result<(), Option<u64>>]) -> (Result<(), String>, Vec<u64>) {
+        let begun = Instant::now();
+        let times = Cell::new(Vec::new());
+        let ended = insist(|| {
+            let mut seen = times.take();
+            let end = ends[seen.len().min(ends.len() - 1)].map_err(failure);
+            seen.push(begun.elapsed().as_secs());
+            times.set(seen);
+            async move { end }
+        });
+        (ended.await, times.take())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_is_tried_again_after_growing_waits_and_given_up_in_the_end() {
+        let soon = Err(Some(0));
+        assert_eq!(told(&[soon, soon, Ok(())]).await, (Ok(()), vec![0, 1, 3]));
+        let (ended, times) = told(&[soon]).await;
+        assert_eq!((ended, times), (Err("is away".to_owned()), vec![0, 1, 3, 7, 15, 31, 63, 127]));
+        assert_eq!(told(&[soon, Err(None), Ok(())]).await, (Err("is away".to_owned()), vec![0, 1]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_that_is_asked_for_is_granted_up_to_a_quarter_of_an_hour() {
+        assert_eq!(told(&[Err(Some(30)), Err(Some(u64::MAX)), Ok(())]).await, (Ok(()), vec![0, 30, 930]));
+    }
+
+    #[test]
+    fn discords_own_words_for_a_wait_are_read() {
+        assert_eq!(asked_in(br#"{"message": "", "retry_after": 0.65}"#), Some(Duration::from_millis(650)));
+        for wrong in [&br#"{"retry_after": -1}"#[..], br#"{"retry_after": 1e99}"#, b"{}", b"[]", b"<html>"] {
+            assert_eq!(asked_in(wrong), None);
         }
     }
 }
