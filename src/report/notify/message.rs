@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_message_and_what_it_is_made_of_are_bounded() {
         let mut gathered = Gathered::default();
-        for n in 0..100_000 {
+        for n in 0..1000 {
             gathered.add(line(&format!("{n} {}", "𝄞_".repeat(1000)), &"x".repeat(1000)));
         }
         assert_eq!(gathered.lines.len(), MOST_LINES);
@@ -260,16 +260,16 @@ mod tests {
         assert!(message.markdown.encode_utf16().count() <= LONGEST, "{}", message.markdown.len());
         assert!(message.markdown.starts_with("0 𝄞\\_"), "{}", message.markdown);
         assert!(message.markdown.ends_with("more lines; the log has each."), "{}", message.markdown);
-        assert!(message.text.ends_with("And 99988 more; the log has each."), "{}", message.text);
-        assert_eq!(message.tells, 100_000);
+        assert!(message.text.ends_with("And 988 more; the log has each."), "{}", message.text);
+        assert_eq!(message.tells, 1000);
 
         let mut votes = Announcements::default();
-        for n in 0..100_000 {
+        for n in 0..1000 {
             votes.add(format!("{n} {}", "𝄞".repeat(300)));
         }
         let message = votes.take();
         assert!(message.markdown.encode_utf16().count() <= LONGEST);
-        assert!(message.markdown.ends_with("… and 99997 more votes."), "{}", message.markdown);
+        assert!(message.markdown.ends_with("… and 997 more votes."), "{}", message.markdown);
         assert!(votes.is_empty());
     }
 

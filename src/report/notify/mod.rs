@@ -311,3 +311,41 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(number: usize) -> Happening {
+        let what = format!("refused {number}");
+        Happening::Told(Line { about: About::Refused, what, which: String::new() })
+    }
+
+    fn voted(planned_at: Timestamp) -> Happening {
+        Happening::Voted { text: "Steve voted".to_owned(), planned_at }
+    }
+
+    /// Whoever reports never waits, and what has no room is a number.
+    #[test]
+    fn a_queue_that_nobody_reads_is_bounded_and_what_it_cannot_take_is_counted() {
+        let (notifier, mut notifications) = notifier();
+        for number in 0..QUEUE + 5 {
+            notifier.hear(refused(number));
+        }
+        for _ in 0..3 {
+            notifier.hear(voted(Timestamp::UNIX_EPOCH));
+        }
+        let heard: Vec<Happening> = std::iter::from_fn(|| notifications.queue.try_recv().ok()).collect();
+        assert_eq!(heard.len(), QUEUE);
+        let missed = &notifications.missed;
+        let counts = [&missed.happenings, &missed.votes].map(|count| count.load(Ordering::Relaxed));
+        assert_eq!(counts, [5, 3]);
+    }
+
+    #[test]
+    fn a_vote_is_news_for_a_minute_also_where_the_clock_went_back_a_little() {
+        let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
+        let news = [-61, -60, 0, 60, 61].map(|second| is_news(at(0), at(second)));
+        assert_eq!(news, [false, true, true, true, false]);
+    }
+}

@@ -150,7 +150,7 @@ fn awaited(grant: &Grant, config: &Config) -> Option<String> {
         Stage::Planned(plan) => plan,
     };
     let Some(server) = config.server(&plan.vote.server) else {
-        return Some(format!("a server with the {} in rewards.yaml", plan.vote.server));
+        return Some(format!("a server that rewards.yaml does not have ({})", plan.vote.server));
     };
     let by_itself = |award: &Award| match award.state {
         AwardState::Planned => award.next_step().is_some_and(|step| !step.needs_player),
@@ -159,4 +159,124 @@ fn awaited(grant: &Grant, config: &Config) -> Option<String> {
         AwardState::Done | AwardState::Refused { .. } | AwardState::Closed => false,
     };
     plan.awards.iter().any(by_itself).then(|| server.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::config::Notify;
+    use crate::domain::award::{Receipt, Step};
+    use crate::domain::counter::{Count, Scoped};
+    use crate::domain::player::PlayerName;
+    use crate::domain::reward::{InDoubtRule, ReceiptRule};
+    use crate::domain::template::Template;
+    use crate::domain::vote::Vote;
+    use crate::report::notify::gather::tests::config;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// An award with one step.
+    fn award(needs_player: bool, state: AwardState) -> Award {
+        let step = Step {
+            serial: 0,
+            command: "give Steve minecraft:diamond 1".to_owned(),
+            needs_player,
+            optional: false,
+            in_doubt: InDoubtRule::Hold,
+            receipts: ReceiptRule::Never,
+            receipt: Receipt::None,
+            finished: None,
+            doubt: None,
+        };
+        Award { state, ..Award::new("daily", vec![step]) }
+    }
+
+    fn plan(player: &str, server: ServerRef, awards: Vec<Award>) -> Plan {
+        Plan {
+            vote: Vote { nickname: player.to_owned(), server, user_id: Some(42), created_at: None },
+            player: PlayerName::parse(player, None).unwrap(),
+            order: 1,
+            planned_at: at(0),
+            voted_at: date(2026, 12, 24).at(18, 0, 0, 0),
+            count: Scoped { server: Count { votes: 7, ..Count::default() }, network: Count::default() },
+            verdicts: Vec::new(),
+            awards,
+            next_serial: 1,
+        }
+    }
+
+    fn grant(id: &str, received: i64, stage: Stage) -> Grant {
+        Grant { event: EventKey::new(SERVER_VOTE, id), received_at: at(received), stage }
+    }
+
+    fn planned(id: &str, received: i64, server: u64, awards: Vec<Award>) -> Grant {
+        grant(id, received, Stage::Planned(Box::new(plan("Steve", ServerRef::Id(server), awards))))
+    }
+
+    fn in_doubt() -> AwardState {
+        AwardState::InDoubt { reason: "nobody knows".to_owned(), since: at(0) }
+    }
+
+    #[test]
+    fn what_waits_for_its_player_or_for_its_owner_is_not_in_the_queue() {
+        let fetched = Stage::Received { attempts: 1, elapsed: 0, retried: false };
+        let refused = Stage::Refused { reason: String::new(), vote: None, until_retried: false };
+        let calm = [
+            planned("e-player", 0, 1, vec![award(true, AwardState::Planned)]),
+            planned("e-doubt", 0, 1, vec![award(false, in_doubt())]),
+            planned("e-done", 0, 9, vec![award(false, AwardState::Done), award(false, AwardState::Closed)]),
+            grant("e-refused", 0, refused),
+        ];
+        let config = config(Notify::default());
+        assert_eq!(oldest(calm.iter(), &config, at(100)), None);
+        let both = vec![award(true, AwardState::Planned), award(false, AwardState::Sending)];
+        let waiting = [
+            (grant("e-api", 90, fetched), "e-api waits for the API of GAMEMONITORING", 10),
+            (planned("e-turn", 70, 1, both), "e-turn of Steve waits for survival", 30),
+            (
+                planned("e-gone", 80, 9, vec![award(true, AwardState::Planned)]),
+                "e-gone of Steve waits for a server that rewards.yaml does not have (server id 9)",
+                20,
+            ),
+        ];
+        for (grant, what, age) in &waiting {
+            let alone = oldest(calm.iter().chain([grant]), &config, at(100)).unwrap();
+            assert_eq!((alone.what.as_str(), alone.age.as_secs(), alone.waiting), (*what, *age, 1));
+        }
+        let all = oldest(waiting.iter().map(|(grant, ..)| grant), &config, at(0)).unwrap();
+        assert_eq!((all.what.as_str(), all.age, all.waiting), (waiting[1].1, Duration::ZERO, 3));
+    }
+
+    #[test]
+    fn a_vote_is_announced_in_the_owners_markdown_with_names_as_text() {
+        let text = "**{player}** {server_id} {votes} {user_id} {date} {vote_id}";
+        let announce = Announce { hooks: Vec::new(), text: Template::parse(text, &BTreeSet::new()).0 };
+        let config = config(Notify::default());
+        let said = |event_type: &str, server: ServerRef| {
+            let event = EventKey::new(event_type, "e_1");
+            announced(&event, &plan("_a_", server, Vec::new()), &config.servers[0], &announce).unwrap()
+        };
+        let expected = Some(r"**\_a\_** 1 7 42 2026-12-24 e\_1".to_owned());
+        assert_eq!(said(SERVER_VOTE, ServerRef::Id(1)), expected);
+        assert_eq!(said(TEST_VOTE, ServerRef::Name("survival".to_owned())), expected);
+        assert_eq!(said("votive.replay", ServerRef::Id(1)), None, "nobody has voted just now");
+    }
+
+    #[test]
+    fn what_only_a_retry_reopens_names_it() {
+        let event = EventKey::new(SERVER_VOTE, "e-1");
+        let plan = plan("Steve", ServerRef::Id(1), Vec::new());
+        let refused = Award { until_retried: true, ..award(true, AwardState::Planned) };
+        let line = award_refused(&event, &plan, &refused, "survival", "No.");
+        assert_eq!(line.which, "Steve, reward daily, vote e-1; votive retry e-1");
+        let line = vote_refused(&event, "a\nb", "No.", true);
+        assert_eq!(line.which, r#""a\nb", vote e-1; votive retry e-1"#);
+        assert_eq!(vote_refused(&event, "", "No.", false).which, "vote e-1");
+    }
 }
