@@ -307,6 +307,22 @@ const VARIABLES: &[Variables] = &[
         &["VOTIVE_SERVERS__SURVIVAL: error: there is no key of this name"],
     ),
     (
+        &[
+            ("VOTIVE_NOTIFY__DISCORD__URL", "https://discord.com/api/webhooks/1/SECRETMARKER"),
+            ("VOTIVE_NOTIFY__ABOUT", "[in_doubt, queue]"),
+            ("VOTIVE_NOTIFY__COMMAND", "[/bin/true, a]"),
+        ],
+        &[],
+    ),
+    (
+        &[("VOTIVE_NOTIFY__ANNOUNCE__URL", "discord.com/api/webhooks/1/SECRETMARKER")],
+        &["VOTIVE_NOTIFY__ANNOUNCE__URL: error: notify.announce.url: the secret is no web address"],
+    ),
+    (
+        &[("VOTIVE_NOTIFY__DISCORD__URL_FILE", "https://discord.com/api/webhooks/1/SECRETMARKER")],
+        &["VOTIVE_NOTIFY__DISCORD__URL_FILE: error: notify.discord.url_file: a web address stands where"],
+    ),
+    (
         &[("VOTIVE_REWARDS__DAILY__COMMANDS", "[say {player}]")],
         &[
             "VOTIVE_REWARDS__DAILY__COMMANDS: error: rewards.daily.commands: the value begins like a YAML list",

@@ -102,7 +102,7 @@ pub(in crate::report) fn announced(
     if ![SERVER_VOTE, TEST_VOTE].contains(&event.event_type.as_str()) {
         return Ok(None);
     }
-    let [player, name, id] = [plan.player.as_str(), &server.name, &event.event_id].map(|text| escaped(text));
+    let [player, name, id] = [plan.player.as_str(), &server.name, &event.event_id].map(escaped);
     let values = Values {
         player: &player,
         server: &name,
