@@ -25,8 +25,15 @@ const TEXT: &str = "{player} voted for {server}!";
 /// What a vote has only in the commands of a reward.
 const OF_A_REWARD: [Placeholder; 2] = [Placeholder::Reward, Placeholder::VotesToNext];
 
-/// The owner's placeholders that have a value for every game server.
-type Own = BTreeMap<String, String>;
+/// The owner's placeholders with values, and the longest name of a game server.
+pub(super) struct Context<'a> {
+    /// Those that have a value for every game server.
+    pub(super) own: &'a BTreeMap<String, String>,
+    /// These and others, with the longest value that each has anywhere.
+    pub(super) longest: &'a BTreeMap<String, String>,
+    /// The longest name.
+    pub(super) server: &'a str,
+}
 
 /// Who is told of what.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,12 +121,11 @@ impl Default for Notify {
     }
 }
 
-/// Reads who is to be told; `server` is the longest name of a game server.
+/// Reads who is to be told.
 pub(super) fn read(
     problems: &mut Problems,
     node: Option<&Node>,
-    own: &Own,
-    server: &str,
+    context: &Context<'_>,
     sources: Option<&Sources>,
 ) -> Notify {
     let (Some(node), Some(section)) = (node, problems.section(node, "notify")) else {
@@ -133,7 +139,7 @@ pub(super) fn read(
         every: problems.duration(section.get("every"), Duration::from_secs(1)..=DAY, EVERY),
         server_down_for: problems.duration(section.get("server_down_for"), times.clone(), SERVER_DOWN_FOR),
         queue_older_than: problems.duration(section.get("queue_older_than"), times, QUEUE_OLDER_THAN),
-        announce: section.get("announce").and_then(|node| announce(problems, node, own, server, sources)),
+        announce: section.get("announce").and_then(|node| announce(problems, node, context, sources)),
     };
     if ["discord", "command", "announce"].iter().all(|key| section.get(key).is_none()) && !is_empty(node) {
         let message = "nobody is told: there is neither `discord` nor `command`";
@@ -223,27 +229,26 @@ fn about(problems: &mut Problems, node: Option<&Node>) -> BTreeSet<About> {
 fn announce(
     problems: &mut Problems,
     node: &Node,
-    own: &Own,
-    server: &str,
+    context: &Context<'_>,
     sources: Option<&Sources>,
 ) -> Option<Announce> {
     let section = problems.section(Some(node), "notify.announce")?;
     let hooks = hooks(problems, &section, node, "votes", sources);
     let text = match section.get("text") {
-        Some(node) => text(problems, node, own, server)?,
+        Some(node) => text(problems, node, context)?,
         None => Template::parse(TEXT, &BTreeSet::new()).0,
     };
     Some(Announce { hooks, text })
 }
 
 /// What is announced: the placeholders are those of commands, as far as a vote has them.
-fn text(problems: &mut Problems, node: &Node, own: &Own, server: &str) -> Option<Template> {
+fn text(problems: &mut Problems, node: &Node, context: &Context<'_>) -> Option<Template> {
     let written = problems.verbatim(node, &format!("'{TEXT}'"))?.text.trim_end_matches('\n');
     if written.trim().is_empty() {
         problems.error(node.place(), "the text is empty", format!("write `text: '{TEXT}'`"));
         return None;
     }
-    let names: BTreeSet<&str> = own.keys().map(String::as_str).collect();
+    let names: BTreeSet<&str> = context.own.keys().map(String::as_str).collect();
     let (template, findings) = Template::parse(written, &names);
     let of_a_vote = || Placeholder::ALL.iter().filter(|(_, known)| !OF_A_REWARD.contains(known));
     let known = || of_a_vote().map(|(name, _)| *name).chain(names.iter().copied());
@@ -266,17 +271,18 @@ fn text(problems: &mut Problems, node: &Node, own: &Own, server: &str) -> Option
         problems.error(node.place(), format!("`{{{}}}` is no placeholder of a vote", shown(name)), remedy);
     }
     let many = u64::from(u32::MAX);
+    // Names are put in as plain text, which may take a backslash before each character.
     let longest = Values {
-        player: &"x".repeat(LONGEST_NAME),
-        server,
+        player: &"x".repeat(2 * LONGEST_NAME),
+        server: &context.server.repeat(2),
         server_id: u64::MAX,
-        vote_id: &"x".repeat(LONGEST_ID),
+        vote_id: &"x".repeat(2 * LONGEST_ID),
         user_id: u64::MAX,
         count: Count { votes: many, today: u32::MAX, month: u32::MAX, streak: u32::MAX, streak_before: 0 },
         votes_to_next: many,
         voted_at: DateTime::constant(2026, 12, 24, 18, 0, 0, 0),
         reward: "",
-        own,
+        own: context.longest,
     };
     let message = match template.render(&longest) {
         Ok(_) => return wrong.is_empty().then_some(template),

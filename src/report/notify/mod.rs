@@ -335,11 +335,19 @@ mod tests {
         for _ in 0..3 {
             notifier.hear(voted(Timestamp::UNIX_EPOCH));
         }
-        let heard: Vec<Happening> = std::iter::from_fn(|| notifications.queue.try_recv().ok()).collect();
-        assert_eq!(heard.len(), QUEUE);
-        let missed = &notifications.missed;
-        let counts = [&missed.happenings, &missed.votes].map(|count| count.load(Ordering::Relaxed));
-        assert_eq!(counts, [5, 3]);
+        let mut gathering = Gathering::new(&gather::tests::config(gather::tests::notify()));
+        let clock = Clock::new(|| Timestamp::UNIX_EPOCH);
+        let mut heard = 0;
+        while let Ok(happening) = notifications.queue.try_recv() {
+            notifications.hear(happening, &mut gathering, &clock);
+            heard += 1;
+        }
+        assert_eq!(heard, QUEUE);
+        let told = gathering.rest(Instant::now());
+        let texts: Vec<&str> = told.iter().map(|(_, message)| message.text.as_str()).collect();
+        assert!(texts[0].starts_with("refused 0\nrefused 1\n"), "{}", texts[0]);
+        assert!(texts[0].contains("\n5 happenings came too fast to be noted here"), "{}", texts[0]);
+        assert_eq!(texts[2], "… and 3 more votes.");
     }
 
     #[test]

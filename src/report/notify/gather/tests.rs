@@ -13,7 +13,7 @@ fn hook(key: &str) -> Hook {
 }
 
 /// Two targets that are told what needs the owner, and one that is told of votes.
-fn notify() -> Notify {
+pub(in crate::report::notify) fn notify() -> Notify {
     Notify {
         discord: vec![hook("one"), hook("two")],
         announce: Some(Announce {
