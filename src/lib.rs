@@ -30,7 +30,7 @@ pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod ledger;
-pub(crate) mod outbound;
+pub mod outbound;
 pub mod platform;
 pub mod rcon;
 pub mod reload;
