@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Live, Sources};
 use crate::failpoint::{Point, crash_at};
+use crate::http::admin::Admin;
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
@@ -81,6 +83,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
 /// Runs the daemon on a listener that is bound, with its control socket at the path `socket`, until `shutdown`. It
 /// cancels `shutdown` itself when the ledger fails. Everything that was acknowledged is in the ledger when this
 /// returns. The configuration was loaded from `sources`, and is again when the control socket or `hangup` asks for it.
+/// On `hold`, it begins with every game server paused.
 ///
 /// # Errors
 /// [`DaemonError`] where it cannot start or cannot go on.
@@ -90,6 +93,7 @@ pub async fn run(
     socket: PathBuf,
     shutdown: CancellationToken,
     hangup: Arc<Notify>,
+    hold: bool,
 ) -> Result<(), DaemonError> {
     let opened = Ledger::open(&config.state_dir)?;
     if opened.created {
@@ -109,22 +113,24 @@ pub async fn run(
     let clock = surroundings.clock.clone();
     let telling = notifications.run(config.clone(), ledger.clone(), clock, report.clone(), shutdown.clone());
     tasks.spawn(telling);
-    let intake = Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
-        .await
-        .map_err(ledger_failed)?;
+    let intake =
+        Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
+            .await
+            .map_err(ledger_failed)?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}{}", config.now().webhook.path);
     }
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
-    let (webhook_config, webhook_intake, admin_report) =
+    let (webhook_config, webhook_intake, webhook_report) =
         (config.clone(), Arc::clone(&intake), report.clone());
-    tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
-        webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
+    tasks.spawn(server::serve(listener, shutdown.clone(), move |request, ()| {
+        webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), webhook_report.clone())
     }));
-    tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
-        let report = admin_report.clone();
-        admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader), report)
+    let started_at = Timestamp::now();
+    let admin = Admin { config, intake, reloader, report, started_at };
+    tasks.spawn(server::serve(socket, shutdown.clone(), move |request, uid| {
+        admin::handle(request, admin.clone(), uid)
     }));
     notify(&[NotifyState::Ready]);
     // Only now: the service manager takes "reloading" from nobody who was not ready.

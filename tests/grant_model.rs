@@ -380,13 +380,17 @@ fn a_vote_that_cannot_be_rewarded_is_refused_and_kept_for_a_redelivery() {
 fn a_404_is_final_after_two_minutes_until_somebody_asks_again() {
     let not_found = |grant: &Grant, seconds| apply(grant, Fact::NotFound { seconds });
     let grant = not_found(&not_found(&received(), 0), 119);
-    assert_eq!(grant.stage, Stage::Received { attempts: 2, elapsed: 119, retried: false });
+    let why = Some("it does not know the vote, or not yet".to_owned());
+    assert_eq!(grant.stage, Stage::Received { attempts: 2, elapsed: 119, retried: false, why });
     let grant = not_found(&grant, 1);
     assert!(matches!(grant.stage, Stage::Refused { vote: None, .. }));
     let grant = apply(&grant, Fact::Redelivered(planning(None, 0)));
     assert_eq!(grant.actions(), [Action::Fetch]);
     assert!(matches!(not_found(&grant, 0).stage, Stage::Refused { .. }));
-    assert!(matches!(apply(&grant, Fact::FetchFailed { seconds: 0 }).stage, Stage::Received { .. }));
+    assert!(matches!(
+        apply(&grant, Fact::FetchFailed { seconds: 0, why: String::new() }).stage,
+        Stage::Received { .. }
+    ));
 }
 
 #[test]
@@ -455,7 +459,11 @@ fn a_plan_is_made_once() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
     let again = fetched("Alex", target(&rewards), 9);
     assert!(planned(&rewards).apply(again, Timestamp::UNIX_EPOCH).is_err());
-    assert!(planned(&rewards).apply(Fact::FetchFailed { seconds: 1 }, Timestamp::UNIX_EPOCH).is_err());
+    assert!(
+        planned(&rewards)
+            .apply(Fact::FetchFailed { seconds: 1, why: String::new() }, Timestamp::UNIX_EPOCH)
+            .is_err()
+    );
 }
 
 /// Also one that is planned again, because it was not recorded the first time.

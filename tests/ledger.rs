@@ -107,7 +107,7 @@ async fn an_update_starts_again_where_somebody_was_faster() {
         let ledger = ledger.clone();
         updates.spawn(async move {
             let count = |grant: Option<&Grant>| {
-                let fact = Fact::FetchFailed { seconds: 1 };
+                let fact = Fact::FetchFailed { seconds: 1, why: String::new() };
                 grant.unwrap().apply(fact, Timestamp::UNIX_EPOCH)
             };
             ledger.update(&event(1), count).await.unwrap().unwrap();
@@ -210,7 +210,7 @@ async fn what_is_refused_or_as_it_was_changes_no_counter() {
     let refused = ledger.update_counted(&event(2), Some(&keys(1)), refuse).await.unwrap();
     assert_eq!(refused, Err("no"));
     let uncounted = |grant: Option<&Grant>, _: &Scoped<Counter>| {
-        let fact = Fact::FetchFailed { seconds: 1 };
+        let fact = Fact::FetchFailed { seconds: 1, why: String::new() };
         Ok::<_, Infallible>((grant.unwrap().apply(fact, Timestamp::UNIX_EPOCH).unwrap(), None))
     };
     ledger.update_counted(&event(1), Some(&keys(1)), uncounted).await.unwrap().unwrap();

@@ -104,7 +104,7 @@ impl World {
         let ledger = Ledger::on(redb::backends::InMemoryBackend::new(), &tasks).unwrap();
         let live = Live::new(configs[0].clone());
         let intake =
-            Intake::start(live, ledger, surroundings, CancellationToken::new(), tasks).await.unwrap();
+            Intake::start(live, ledger, surroundings, CancellationToken::new(), tasks, false).await.unwrap();
         World { games, configs, intake }
     }
 

@@ -1,24 +1,21 @@
 //! `votive notify-test`: whether those who are to be told can be told.
 
-use hyper::StatusCode;
+use anyhow::bail;
 
-use super::client::{self, Refused};
-use super::{Options, Outcome};
-use crate::http::admin::NOTIFY_TEST_PATH;
+use super::{Options, Outcome, client};
+use crate::control::{NotifyTarget, NotifyTest, NotifyTested};
 
 /// Prints what became of a message to each of them.
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let error = match client::ask(options, NOTIFY_TEST_PATH, &()) {
-        Ok(told) => {
-            anstream::print!("{told}");
-            return Ok(Outcome::Success);
-        }
-        Err(error) => error,
-    };
-    let refused = error.downcast::<Refused>()?;
-    if refused.status != StatusCode::BAD_GATEWAY {
-        return Err(refused.into());
+    let NotifyTested { targets } = client::ask(options, &NotifyTest {})?;
+    if targets.is_empty() {
+        bail!(
+            "rewards.yaml names nobody who is told: write `notify:`, and below it `discord:` or `command:`, and run: votive reload"
+        );
     }
-    anstream::println!("{refused}");
-    Ok(Outcome::ChecksFailed)
+    for NotifyTarget { key, failure } in &targets {
+        anstream::println!("{key}: {}", failure.as_deref().unwrap_or("was told"));
+    }
+    let all = targets.iter().all(|target| target.failure.is_none());
+    Ok(if all { Outcome::Success } else { Outcome::ChecksFailed })
 }

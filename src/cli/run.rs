@@ -15,8 +15,16 @@ use super::{Options, Outcome};
 use crate::config::{self, Config, Loaded, Sources};
 use crate::daemon;
 
+/// How to run.
+#[derive(Clone, Copy, clap::Args)]
+pub(super) struct Args {
+    /// Begin with every game server paused, to look at the ledger in peace: nothing is sent until `votive resume`
+    #[arg(long)]
+    hold: bool,
+}
+
 /// Reads the configuration with the loader of `votive check`, and runs until SIGTERM or SIGINT. SIGHUP has it read again.
-pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
+pub(super) fn run(options: Options, args: Args) -> anyhow::Result<Outcome> {
     log_to_stderr();
     // One thread is plenty for what waits on networks; the ledger's writer has its own.
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
@@ -44,7 +52,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<Outcome> {
             return Ok(Outcome::BadConfiguration);
         }
     };
-    let served = runtime.block_on(serve(config, sources, hangup));
+    let served = runtime.block_on(serve(config, sources, hangup, &args));
     // The ledger is closed. What still looks up the name of a host, for as long as the system lets it, is of no use.
     runtime.shutdown_background();
     served.map(|()| Outcome::Success)
@@ -62,7 +70,7 @@ fn hangups() -> anyhow::Result<Arc<Notify>> {
     Ok(told)
 }
 
-async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>) -> anyhow::Result<()> {
+async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>, args: &Args) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = shutdown.clone();
@@ -76,7 +84,7 @@ async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>) -> anyhow:
     let listener = daemon::listen(&config).await?;
     let runtime_directory = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let socket = daemon::socket_path(&config.state_dir, runtime_directory);
-    daemon::run((config, sources), listener, socket, shutdown, hangup).await?;
+    daemon::run((config, sources), listener, socket, shutdown, hangup, args.hold).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::contact::Contact;
 use crate::config::GameServer;
 use crate::domain::player::PlayerName;
 use crate::domain::presence::{self, Online, Presence};
@@ -38,6 +39,7 @@ pub(super) struct Link {
     /// How long the next failure makes us wait.
     wait: Duration,
     report: Report,
+    contact: Contact,
 }
 
 /// Why the game server cannot be used, and what its rewards wait for.
@@ -83,8 +85,8 @@ impl Live {
 
 impl Link {
     /// A link without a connection.
-    pub(super) fn new(report: &Report) -> Self {
-        Link { report: report.clone(), ..Link::default() }
+    pub(super) fn new(report: &Report, contact: &Contact) -> Self {
+        Link { report: report.clone(), contact: contact.clone(), ..Link::default() }
     }
 
     /// A link over a connection that was opened a moment ago.
@@ -97,9 +99,9 @@ impl Link {
         self.retry_at.filter(|&at| at > Instant::now())
     }
 
-    /// What rewards wait for, where the server is known to be down.
-    pub(super) fn down(&self) -> Option<Wait> {
-        self.down.as_ref().map(|down| down.wait)
+    /// Whether the server is known to be down.
+    pub(super) fn is_down(&self) -> bool {
+        self.down.is_some()
     }
 
     /// The configuration is another one: what kept the server from being used may be corrected, and what could not be
@@ -141,6 +143,7 @@ impl Link {
         if self.down.as_ref() != Some(&down) {
             self.report.server_down(server, &down.why);
         }
+        self.contact.fails(&down.why, down.wait);
         self.down = Some(down);
         self.wait = self.wait.max(FIRST_WAIT);
         self.lose();
@@ -201,6 +204,7 @@ impl Link {
         match outcome {
             Outcome::Reply(_) => {
                 live.answered = true;
+                self.contact.answered();
                 if self.down.take().is_some() {
                     self.report.server_back(server);
                 }
@@ -218,6 +222,13 @@ impl Link {
 
     /// Asks who is online; `None` where the answer cannot be read.
     pub(super) async fn list(&mut self, server: &GameServer) -> Result<Option<Online>, Lost> {
+        let online = self.ask_who_is_online(server).await?;
+        let count = online.as_ref().and_then(Online::count);
+        self.contact.known().online = Some((Instant::now(), count));
+        Ok(online)
+    }
+
+    async fn ask_who_is_online(&mut self, server: &GameServer) -> Result<Option<Online>, Lost> {
         let read = |reply: String| presence::read_list(&reply, &server.replies);
         let known = self.live.as_ref().ok_or(Lost)?.list;
         if known.is_none() {
@@ -300,6 +311,7 @@ impl Link {
             tracing::info!(server = %server.name, "the game keeps no receipts: what breaks off will be in doubt");
         }
         self.live.as_mut().ok_or(Lost)?.keeps_receipts = Some(announced);
+        self.contact.known().keeps_receipts = Some(announced);
         Ok(announced)
     }
 

@@ -1,16 +1,18 @@
 //! One worker for each game server performs what [`crate::domain::grant`] decides.
 
 pub mod board;
+pub mod contact;
 mod link;
 pub(crate) mod outcome;
 mod pace;
+pub mod pauses;
 mod queue;
 mod receipts;
 pub mod survey;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,8 @@ use crate::ledger::Ledger;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 use board::Board;
+use contact::Contact;
+use pauses::Pauses;
 use worker::Worker;
 
 /// Reaches the workers; clones reach the same ones.
@@ -33,9 +37,17 @@ pub struct Dispatch {
     surroundings: Surroundings,
     shutdown: CancellationToken,
     tasks: Tasks,
+    pauses: Pauses,
     /// By the address of the game server: entries with one address share one worker and one connection. A worker whose
     /// address is in no configuration any more stays, in case it comes back, and does nothing.
-    inboxes: Arc<Mutex<HashMap<String, mpsc::UnboundedSender<EventKey>>>>,
+    workers: Arc<Mutex<HashMap<String, Reach>>>,
+}
+
+/// A worker, as others reach it.
+#[derive(Debug)]
+struct Reach {
+    inbox: mpsc::UnboundedSender<EventKey>,
+    contact: Contact,
 }
 
 impl Dispatch {
@@ -48,6 +60,7 @@ impl Dispatch {
         surroundings: &Surroundings,
         shutdown: &CancellationToken,
         tasks: &Tasks,
+        pauses: &Pauses,
     ) -> Self {
         Dispatch {
             config: config.clone(),
@@ -56,7 +69,8 @@ impl Dispatch {
             surroundings: surroundings.clone(),
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),
-            inboxes: Arc::default(),
+            pauses: pauses.clone(),
+            workers: Arc::default(),
         }
     }
 
@@ -65,15 +79,25 @@ impl Dispatch {
     pub fn look_at(&self, event: &EventKey, server: &ServerRef) -> bool {
         let config = self.config.now();
         let Some(server) = config.server(server) else { return false };
-        // No code that holds the lock can leave the map half changed.
-        let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-        let inbox = inboxes.entry(server.rcon.clone()).or_insert_with(|| {
+        let mut workers = self.workers();
+        let worker = workers.entry(server.rcon.clone()).or_insert_with(|| {
             let (inbox, events) = mpsc::unbounded_channel();
-            self.tasks.spawn(Worker::new(server.rcon.clone(), self, events).run());
-            inbox
+            let contact = Contact::default();
+            self.tasks.spawn(Worker::new(server.rcon.clone(), self, events, &contact).run());
+            Reach { inbox, contact }
         });
         // A worker that has ended is one that is shutting down: the ledger has the grant.
-        drop(inbox.send(event.clone()));
+        drop(worker.inbox.send(event.clone()));
         true
+    }
+
+    /// What is known of the game server at an address; `None` where nothing was to be done there in this run.
+    pub fn contact(&self, address: &str) -> Option<Contact> {
+        self.workers().get(address).map(|worker| worker.contact.clone())
+    }
+
+    fn workers(&self) -> MutexGuard<'_, HashMap<String, Reach>> {
+        // No code that holds the lock can leave the map half changed.
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

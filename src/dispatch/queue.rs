@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
+use super::contact::Contact;
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
 use crate::domain::presence::{Online, Presence};
@@ -38,6 +39,8 @@ pub(super) struct Queue {
     /// For each player who is not known to be away: the place of the first job. Who was away already comes after who
     /// was not, so that those who wait hold up nobody.
     turns: BTreeMap<(bool, Place), String>,
+    /// Is told who is away.
+    contact: Contact,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +55,11 @@ struct Waiting {
 }
 
 impl Queue {
+    /// An empty one, that tells of who is away.
+    pub(super) fn new(contact: &Contact) -> Self {
+        Queue { contact: contact.clone(), ..Queue::default() }
+    }
+
     /// Lines a job up, in the place of an earlier one for the same award. For one that was not there yet, the player
     /// is looked for again.
     pub(super) fn push(&mut self, job: Job, now: Instant) {
@@ -77,8 +85,16 @@ impl Queue {
 
     /// Takes a job out.
     pub(super) fn remove(&mut self, job: &Job) {
-        self.anytime.remove(&job.place);
-        self.change(&job.player.key(), |waiting| drop(waiting.jobs.remove(&job.place)));
+        self.remove_at(&job.place, &job.player);
+    }
+
+    /// Takes the job of a player out that is at this place, if there is one.
+    pub(super) fn remove_at(&mut self, place: &Place, player: &PlayerName) {
+        self.anytime.remove(place);
+        let key = player.key();
+        if self.players.contains_key(&key) {
+            self.change(&key, |waiting| drop(waiting.jobs.remove(place)));
+        }
     }
 
     /// Notes who is there and who is not. Returns the youngest job of each player who is awaited from now on.
@@ -118,11 +134,6 @@ impl Queue {
         }
     }
 
-    /// Whether the player was away when last looked for.
-    pub(super) fn is_away(&self, player: &PlayerName) -> bool {
-        self.players.get(&player.key()).is_some_and(|waiting| waiting.away)
-    }
-
     /// When the youngest job came that waits for a player who is away.
     pub(super) fn youngest_wait(&self) -> Option<Instant> {
         self.players.values().filter(|waiting| waiting.away).filter_map(|waiting| waiting.since).max()
@@ -135,6 +146,7 @@ impl Queue {
             self.turns.remove(&(waiting.told, first.clone()));
         }
         change(&mut waiting);
+        self.contact.set_away(key, waiting.away && !waiting.jobs.is_empty());
         if let Some(first) = waiting.jobs.keys().next() {
             if !waiting.away {
                 self.turns.insert((waiting.told, first.clone()), key.to_owned());
@@ -206,7 +218,7 @@ mod tests {
         let awaited = queue.seen(&listed("Alex"));
         assert_eq!(awaited, [job(2, "STEVE", true)]);
         assert_eq!(orders(&mut queue), [3]);
-        assert!(queue.is_away(&PlayerName::parse("Steve", None).unwrap()));
+        assert!(queue.contact.known().is_away(&PlayerName::parse("Steve", None).unwrap()));
         queue.ask_again();
         assert_eq!(queue.seen(&listed("Alex")), [], "it was said already");
         assert_eq!(queue.next(), None);

@@ -67,7 +67,7 @@ pub async fn survey(network: &dyn Network, server: &GameServer) -> Result<Survey
     let surveying = async {
         let mut link = Link::over(connect(network, server).await?);
         let asked = ask(&mut link, server).await;
-        asked.map_err(|Lost| if link.down().is_some() { Failure::Mute } else { Failure::BrokeOff })
+        asked.map_err(|Lost| if link.is_down() { Failure::Mute } else { Failure::BrokeOff })
     };
     timeout(LONGEST, surveying).await.unwrap_or(Err(Failure::Unfinished))
 }

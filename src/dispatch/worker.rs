@@ -12,16 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::Dispatch;
 use super::board::Board;
+use super::contact::{Contact, Known};
 use super::link::{Link, Lost};
 use super::outcome::{self, Sent, Silence};
 use super::pace::Pace;
+use super::pauses::Pauses;
 use super::queue::{Job, Place, Queue};
 use super::receipts::{Kept, Receipts};
 use crate::config::{Config, GameServer, Live};
 use crate::domain::award::{Award, AwardFact, Step};
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Action, Fact, Grant, Illegal};
-use crate::domain::player::PlayerName;
 use crate::domain::presence::{Online, Presence};
 use crate::domain::receipt::{Key, Reading};
 use crate::domain::reply::plain;
@@ -52,6 +53,8 @@ pub(super) struct Worker {
     dispatch: Dispatch,
     ledger: Ledger,
     board: Board,
+    pauses: Pauses,
+    contact: Contact,
     surroundings: Surroundings,
     inbox: mpsc::UnboundedReceiver<EventKey>,
     shutdown: CancellationToken,
@@ -87,6 +90,7 @@ impl Worker {
         address: String,
         dispatch: &Dispatch,
         inbox: mpsc::UnboundedReceiver<EventKey>,
+        contact: &Contact,
     ) -> Self {
         Worker {
             address,
@@ -94,12 +98,14 @@ impl Worker {
             dispatch: dispatch.clone(),
             ledger: dispatch.ledger.clone(),
             board: dispatch.board.clone(),
+            pauses: dispatch.pauses.clone(),
+            contact: contact.clone(),
             surroundings: dispatch.surroundings.clone(),
             inbox,
             shutdown: dispatch.shutdown.clone(),
-            queue: Queue::default(),
+            queue: Queue::new(contact),
             pace: Pace::default(),
-            link: Link::new(&dispatch.surroundings.report),
+            link: Link::new(&dispatch.surroundings.report, contact),
             receipts: Receipts::default(),
             forgotten: Vec::new(),
             listed: None,
@@ -179,7 +185,8 @@ impl Worker {
         self.receipts = Receipts::default();
         self.link.reconsider();
         if !self.config.now().servers.iter().any(|server| server.rcon == self.address) {
-            self.link = Link::new(&self.surroundings.report);
+            *self.contact.known() = Known::default();
+            self.link = Link::new(&self.surroundings.report, &self.contact);
         }
     }
 
@@ -187,6 +194,11 @@ impl Worker {
     fn ours<'c>(&self, config: &'c Config, grant: &Grant) -> Option<&'c GameServer> {
         let server = config.server(&grant.plan()?.vote.server)?;
         Some(server).filter(|server| server.rcon == self.address)
+    }
+
+    /// Whether something may be sent to the game server, or asked of it.
+    fn may_ask(&self, server: &GameServer) -> bool {
+        self.pauses.of(&server.name).is_none()
     }
 
     /// Lines up what a grant has to have done, and publishes how it stands.
@@ -206,28 +218,30 @@ impl Worker {
     /// that its game server has by now.
     fn take_on(&mut self, grant: &Grant) {
         let config = self.config.now();
-        if self.ours(&config, grant).is_some() {
+        if let Some(server) = self.ours(&config, grant) {
             self.note_receipts(grant);
-            self.line_up(grant);
+            self.line_up(grant, server);
         } else if let Some(plan) = grant.plan() {
             self.dispatch.look_at(&grant.event, &plan.vote.server);
         }
         self.publish(grant);
     }
 
-    fn line_up(&mut self, grant: &Grant) {
+    fn line_up(&mut self, grant: &Grant, server: &GameServer) {
         let Some(plan) = grant.plan() else { return };
-        for action in grant.actions() {
-            let (index, sends) = match action {
-                Action::Queue(index) => (index, true),
-                Action::Read(index) => (index, false),
-                Action::Fetch | Action::Send(_) => continue,
-            };
-            if let Some(step) = plan.awards[index].next_step() {
-                let place = Place { order: plan.order, event: grant.event.clone(), award: index };
-                let needs_player = sends && step.needs_player;
-                let job = Job { place, player: plan.player.clone(), needs_player };
-                self.queue.push(job, Instant::now());
+        let actions = if self.may_ask(server) { grant.actions() } else { Vec::new() };
+        for (index, award) in plan.awards.iter().enumerate() {
+            let sends = actions.contains(&Action::Queue(index));
+            let lined_up = sends || actions.contains(&Action::Read(index));
+            let place = Place { order: plan.order, event: grant.event.clone(), award: index };
+            match award.next_step().filter(|_| lined_up) {
+                Some(step) => {
+                    let needs_player = sends && step.needs_player;
+                    let job = Job { place, player: plan.player.clone(), needs_player };
+                    self.queue.push(job, Instant::now());
+                }
+                // It may be lined up from before it was cancelled, or its server paused.
+                None => self.queue.remove_at(&place, &plan.player),
             }
         }
     }
@@ -244,6 +258,10 @@ impl Worker {
             self.take_on(&grant);
             return Ok(());
         };
+        if !self.may_ask(server) {
+            self.take_on(&grant);
+            return Ok(());
+        }
         let paced = self.pace.next_at(Instant::now(), server.pace);
         if paced > Instant::now() {
             return self.wait_until(Some(paced)).await;
@@ -366,7 +384,7 @@ impl Worker {
             self.surroundings.report.step_ended(&sent, &fact);
             let more = self.link.is_fresh()
                 && self.pace.next_at(Instant::now(), server.pace) <= Instant::now()
-                && self.ours(&self.config.now(), &grant).is_some()
+                && self.ours(&self.config.now(), &grant).is_some_and(|server| self.may_ask(server))
                 && !self.shutdown.is_cancelled();
             offline = fact == AwardFact::Offline;
             grant = match self.record(&job.place, award, fact, more).await? {
@@ -502,17 +520,14 @@ impl Worker {
             (_, Some(server)) if grant.is_open() && server.rcon != self.address => return,
             (_, server) => {
                 let name = server.map_or("", |server| &server.name);
-                standing::of(grant, name, |award, player| self.awaited(award, player))
+                let paused = server.is_some_and(|server| !self.may_ask(server));
+                standing::of(grant, name, |award, player| match paused {
+                    true => Wait::Resumption,
+                    false => self.contact.known().awaited(award, player),
+                })
             }
         };
         self.board.publish(&grant.event, standing);
-    }
-
-    /// What an award that is planned waits for.
-    fn awaited(&self, award: &Award, player: &PlayerName) -> Wait {
-        let needs_player = !award.awaits_receipt() && award.next_step().is_some_and(|step| step.needs_player);
-        let away = || (needs_player && self.queue.is_away(player)).then_some(Wait::Player);
-        self.link.down().or_else(away).unwrap_or(Wait::Turn)
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Award {
     /// was issued of it since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub until_retried: bool,
+    /// When it came to stand as it does, if that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// One rendered console command.
@@ -64,7 +67,11 @@ pub struct Step {
     pub receipt: Receipt,
     /// How it was finished, if it was.
     pub finished: Option<Finish>,
-    /// Why nobody knows whether it ran, where that is so before its turn has come: it comes from a backup.
+    /// When it was finished, if that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Why nobody knows whether it ran, where that is so before its turn has come: it comes from a backup, or was in
+    /// doubt when it was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<String>,
 }
@@ -210,6 +217,7 @@ impl Award {
             silent_failures: 0,
             announced_to: None,
             until_retried: false,
+            since: None,
         };
         if award.next_step().is_none() {
             award.state = AwardState::Done;
@@ -222,6 +230,21 @@ impl Award {
         self.steps.iter().find(|step| step.finished.is_none())
     }
 
+    /// The award, whose steps to come may have run already where those of `other`, in their places, may have.
+    pub(super) fn doubting_like(mut self, other: &Award, now: Timestamp) -> Award {
+        let doubts = other.steps.iter().filter(|step| step.finished.is_none()).map(|step| &step.doubt);
+        let steps = self.steps.iter_mut().filter(|step| step.finished.is_none());
+        for (step, doubt) in steps.zip(doubts) {
+            step.doubt.clone_from(doubt);
+        }
+        self.doubted(now)
+    }
+
+    /// Whether something of it is left to cancel.
+    pub(super) fn can_be_cancelled(&self) -> bool {
+        matches!(self.state, AwardState::Planned | AwardState::InDoubt { .. } | AwardState::Refused { .. })
+    }
+
     /// Whether the operator's retry reopens it.
     pub(super) fn awaits_retry(&self) -> bool {
         matches!(self.state, AwardState::Refused { .. } | AwardState::Closed)
@@ -232,7 +255,11 @@ impl Award {
     /// # Errors
     /// [`Illegal`] where the design has no such transition.
     pub(super) fn apply(&self, fact: AwardFact, now: Timestamp) -> Result<Award, Illegal> {
-        Ok(self.after(fact, now)?.doubted(now))
+        let mut award = self.after(fact, now)?.doubted(now);
+        if award.state != self.state {
+            award.since = Some(now);
+        }
+        Ok(award)
     }
 
     fn after(&self, fact: AwardFact, now: Timestamp) -> Result<Award, Illegal> {
@@ -323,7 +350,12 @@ impl Award {
                     return Ok(award.without_proof(reading));
                 }
             },
-            (S::Planned | S::InDoubt { .. } | S::Refused { .. }, F::Cancelled) => S::Closed,
+            (S::Planned | S::Refused { .. }, F::Cancelled) => S::Closed,
+            (S::InDoubt { reason, .. }, F::Cancelled) => {
+                // Should it be reopened, it still may have run.
+                step.doubt = Some(reason.clone());
+                S::Closed
+            }
             (state, fact) => return Err(Illegal::new(&fact, state.name())),
         };
         Ok(award)
@@ -378,9 +410,10 @@ impl Award {
             if proven && step.receipt == Receipt::Announced {
                 step.receipt = Receipt::Acknowledged { at: now };
             }
-            step.finished = Some(how);
+            (step.finished, step.finished_at) = (Some(how), Some(now));
         }
-        Award { until_retried: self.until_retried, ..Award::new(&self.reward, self.steps) }
+        let since = Some(now);
+        Award { until_retried: self.until_retried, since, ..Award::new(&self.reward, self.steps) }
     }
 
     /// The award where the turn of a step has come that may have run already: such a step is not sent, but treated

@@ -11,10 +11,12 @@ use serde_json::value::RawValue;
 pub const SERVER_VOTE: &str = "server.vote";
 /// The event type of `votive test-vote`: ours, never the platform's.
 pub const TEST_VOTE: &str = "votive.test";
+/// The event type of `votive replay`.
+pub const REPLAY: &str = "votive.replay";
 /// Event types that begin so are ours; a signed delivery of one is refused.
 pub const OWN_TYPES: &str = "votive.";
 /// Every event type that the ledger can hold a grant of.
-pub const GRANT_TYPES: [&str; 2] = [SERVER_VOTE, TEST_VOTE];
+pub const GRANT_TYPES: [&str; 3] = [SERVER_VOTE, TEST_VOTE, REPLAY];
 
 /// The identity of a grant: one event of the platform, or one of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::act::{self, Act};
 use super::award::{Award, AwardFact, AwardState, Receipt, Step};
 use super::calendar::Calendar;
 use super::counter::{Counter, Scoped};
@@ -28,6 +29,12 @@ pub struct Grant {
     pub received_at: Timestamp,
     /// How far it has come.
     pub stage: Stage,
+    /// What operators did about it, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
+    /// The event whose rewards this one issues again, where it is a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replays: Option<EventKey>,
 }
 
 /// How far a grant has come.
@@ -43,6 +50,9 @@ pub enum Stage {
         /// Whether the operator asked for it, so that it does not matter how old the vote is.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         retried: bool,
+        /// Why the last attempt failed, in words for the owner.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// Its awards decide; without awards it is granted.
     Planned(Box<Plan>),
@@ -56,7 +66,17 @@ pub enum Stage {
         /// which the ledger knows nothing, because it was restored from a backup.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         until_retried: bool,
+        /// Since when.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
+    /// Cancelled by the operator before there were awards to close.
+    Closed {
+        /// The vote, if it was fetched.
+        vote: Option<Vote>,
+    },
+    /// It was final, and its details were given up to save room. What is left keeps it from being rewarded again.
+    Pruned,
 }
 
 /// Something that happened, or was found out.
@@ -66,6 +86,8 @@ pub enum Fact<'a> {
     FetchFailed {
         /// Since the attempt before.
         seconds: u64,
+        /// What went wrong, in words for the owner.
+        why: String,
     },
     /// The API knows no such vote; the seconds as above.
     NotFound {
@@ -91,6 +113,10 @@ pub enum Fact<'a> {
     Redelivered(Planning<'a>),
     /// The operator wants it tried again, also what was closed; with this.
     Retried(Planning<'a>),
+    /// The operator wants no more of it.
+    Cancelled,
+    /// Nobody needs its details any more.
+    Pruned,
     /// Its receipts, which nobody needs any more, were taken out of the game.
     ReceiptsRemoved,
     /// Something about one award, by its place in the plan.
@@ -127,7 +153,8 @@ impl Illegal {
 impl Grant {
     /// A grant for an event that has just arrived.
     pub fn received(event: EventKey, now: Timestamp) -> Self {
-        Grant { event, received_at: now, stage: Stage::Received { attempts: 0, elapsed: 0, retried: false } }
+        let stage = Stage::Received { attempts: 0, elapsed: 0, retried: false, why: None };
+        Grant { event, received_at: now, stage, acts: Vec::new(), replays: None }
     }
 
     /// The grant after `fact`.
@@ -141,18 +168,22 @@ impl Grant {
             {
                 let reason =
                     "GAMEMONITORING knows no such vote. If its interface shows the vote, deliver it again.";
-                Stage::Refused { reason: reason.to_owned(), vote: None, until_retried: false }
+                refused(reason.to_owned(), None, now)
             }
-            (
-                &Stage::Received { attempts, elapsed, retried },
-                Fact::FetchFailed { seconds } | Fact::NotFound { seconds },
-            ) => Stage::Received { attempts: attempts + 1, elapsed: elapsed + seconds, retried },
-            (Stage::Received { .. }, Fact::Mismatch { reason }) => {
-                Stage::Refused { reason, vote: None, until_retried: false }
+            (&Stage::Received { attempts, elapsed, retried, .. }, Fact::FetchFailed { seconds, why }) => {
+                let (attempts, elapsed) = (attempts + 1, elapsed + seconds);
+                Stage::Received { attempts, elapsed, retried, why: Some(why) }
             }
+            (&Stage::Received { attempts, elapsed, retried, .. }, Fact::NotFound { seconds }) => {
+                let why = Some("it does not know the vote, or not yet".to_owned());
+                Stage::Received { attempts: attempts + 1, elapsed: elapsed + seconds, retried, why }
+            }
+            (Stage::Received { .. }, Fact::Mismatch { reason }) => refused(reason, None, now),
             (&Stage::Received { retried, .. }, Fact::Fetched { vote, planning, restored_at }) => {
                 match restored_at.and_then(|at| self.forgotten(&vote, at)).filter(|_| !retried) {
-                    Some(reason) => Stage::Refused { reason, vote: Some(vote), until_retried: true },
+                    Some(reason) => {
+                        Stage::Refused { reason, vote: Some(vote), until_retried: true, since: Some(now) }
+                    }
                     None => self.planned(vote, &planning, now),
                 }
             }
@@ -161,21 +192,40 @@ impl Grant {
             (
                 Stage::Refused { vote: Some(vote), .. },
                 Fact::Redelivered(planning) | Fact::Retried(planning),
-            ) => self.planned(vote.clone(), &planning, now),
+            )
+            | (Stage::Closed { vote: Some(vote) }, Fact::Retried(planning)) => {
+                self.planned(vote.clone(), &planning, now)
+            }
             (Stage::Refused { vote: None, .. }, again @ (Fact::Redelivered(_) | Fact::Retried(_))) => {
                 // The time in which the vote may be on its way to the API is over: the next 404 is final.
                 let retried = matches!(again, Fact::Retried(_));
-                Stage::Received { attempts: 0, elapsed: NOT_FOUND_IS_FINAL, retried }
+                Stage::Received { attempts: 0, elapsed: NOT_FOUND_IS_FINAL, retried, why: None }
+            }
+            // It may have been cancelled before the API had the vote.
+            (Stage::Closed { vote: None }, Fact::Retried(_)) => {
+                Stage::Received { attempts: 0, elapsed: 0, retried: true, why: None }
             }
             // A redelivery changes nothing in any other state.
-            (Stage::Received { .. }, Fact::Redelivered(_)) => self.stage.clone(),
+            (Stage::Received { .. } | Stage::Closed { .. } | Stage::Pruned, Fact::Redelivered(_)) => {
+                self.stage.clone()
+            }
+            (Stage::Received { .. }, Fact::Cancelled) => Stage::Closed { vote: None },
+            (Stage::Refused { vote, .. }, Fact::Cancelled) => Stage::Closed { vote: vote.clone() },
+            (Stage::Planned(plan), Fact::Cancelled) if self.can_be_cancelled() => {
+                let mut plan = plan.clone();
+                for award in plan.awards.iter_mut().filter(|award| award.can_be_cancelled()) {
+                    *award = award.apply(AwardFact::Cancelled, now)?;
+                }
+                Stage::Planned(plan)
+            }
+            (_, Fact::Pruned) if self.can_be_pruned() => Stage::Pruned,
             (Stage::Planned(plan), Fact::Redelivered(planning)) => {
                 let reopens =
                     |award: &Award| matches!(award.state, AwardState::Refused { .. }) && !award.until_retried;
-                Stage::Planned(plan.again(&self.event, planning.target, reopens))
+                Stage::Planned(plan.again(&self.event, planning.target, reopens, now))
             }
             (Stage::Planned(plan), Fact::Retried(planning)) if self.awaits_retry() => {
-                Stage::Planned(plan.again(&self.event, planning.target, Award::awaits_retry))
+                Stage::Planned(plan.again(&self.event, planning.target, Award::awaits_retry, now))
             }
             (Stage::Planned(plan), Fact::Award(index, fact)) => {
                 let mut plan = plan.clone();
@@ -201,8 +251,15 @@ impl Grant {
     fn planned(&self, vote: Vote, planning: &Planning<'_>, now: Timestamp) -> Stage {
         match plan(&self.event, self.received_at, &vote, planning, now) {
             Ok(plan) => Stage::Planned(Box::new(plan)),
-            Err(reason) => Stage::Refused { reason, vote: Some(vote), until_retried: false },
+            Err(reason) => refused(reason, Some(vote), now),
         }
+    }
+
+    /// The grant with one more act of an operator.
+    #[must_use]
+    pub fn acted(mut self, act: Act) -> Grant {
+        act::add(&mut self.acts, act);
+        self
     }
 
     /// The counters as they are once this grant has become `after`, where they change: a vote counts when it is planned,
@@ -221,7 +278,7 @@ impl Grant {
     pub fn actions(&self) -> Vec<Action> {
         let plan = match &self.stage {
             Stage::Received { .. } => return vec![Action::Fetch],
-            Stage::Refused { .. } => return vec![],
+            Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => return vec![],
             Stage::Planned(plan) => plan,
         };
         let awards = plan.awards.iter().enumerate();
@@ -238,10 +295,37 @@ impl Grant {
     /// Whether the operator's retry changes anything: something is refused or closed.
     pub fn awaits_retry(&self) -> bool {
         match &self.stage {
-            Stage::Received { .. } => false,
-            Stage::Refused { .. } => true,
+            Stage::Received { .. } | Stage::Pruned => false,
+            Stage::Refused { .. } | Stage::Closed { .. } => true,
             Stage::Planned(plan) => plan.awards.iter().any(Award::awaits_retry),
         }
+    }
+
+    /// Whether something is refused: the vote as a whole, or one of its awards.
+    pub fn is_refused(&self) -> bool {
+        match &self.stage {
+            Stage::Refused { .. } => true,
+            Stage::Planned(plan) => {
+                plan.awards.iter().any(|award| matches!(award.state, AwardState::Refused { .. }))
+            }
+            Stage::Received { .. } | Stage::Closed { .. } | Stage::Pruned => false,
+        }
+    }
+
+    /// Whether a command of it is on its way to the game.
+    pub fn is_being_sent(&self) -> bool {
+        self.actions().iter().any(|action| matches!(action, Action::Send(_)))
+    }
+
+    /// Whether there is something left to cancel, and nothing is on its way.
+    fn can_be_cancelled(&self) -> bool {
+        let awards = self.plan().map_or(&[][..], |plan| &plan.awards);
+        !self.is_being_sent() && awards.iter().any(Award::can_be_cancelled)
+    }
+
+    /// Whether it is final, nothing of it is refused, and the game has no receipt of it.
+    pub fn can_be_pruned(&self) -> bool {
+        !self.is_attended() && !self.is_refused() && !matches!(self.stage, Stage::Pruned)
     }
 
     /// The plan, once there is one.
@@ -256,8 +340,8 @@ impl Grant {
     pub fn vote(&self) -> Option<&Vote> {
         match &self.stage {
             Stage::Planned(plan) => Some(&plan.vote),
-            Stage::Refused { vote, .. } => vote.as_ref(),
-            Stage::Received { .. } => None,
+            Stage::Refused { vote, .. } | Stage::Closed { vote } => vote.as_ref(),
+            Stage::Received { .. } | Stage::Pruned => None,
         }
     }
 
@@ -277,12 +361,16 @@ impl Grant {
     pub fn is_open(&self) -> bool {
         match &self.stage {
             Stage::Received { .. } => true,
-            Stage::Refused { .. } => false,
+            Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => false,
             Stage::Planned(plan) => plan.awards.iter().any(|award| {
                 matches!(award.state, AwardState::Planned | AwardState::Sending | AwardState::InDoubt { .. })
             }),
         }
     }
+}
+
+fn refused(reason: String, vote: Option<Vote>, now: Timestamp) -> Stage {
+    Stage::Refused { reason, vote, until_retried: false, since: Some(now) }
 }
 
 impl Stage {
@@ -291,6 +379,8 @@ impl Stage {
             Stage::Received { .. } => "received",
             Stage::Planned(_) => "planned",
             Stage::Refused { .. } => "refused",
+            Stage::Closed { .. } => "closed",
+            Stage::Pruned => "pruned",
         }
     }
 }
@@ -298,16 +388,25 @@ impl Stage {
 impl Plan {
     /// Renders anew what is left of each award that `reopens`. Where that cannot be, the award stays refused and
     /// says so.
-    fn again(&self, event: &EventKey, target: Option<Target<'_>>, reopens: fn(&Award) -> bool) -> Box<Plan> {
+    fn again(
+        &self,
+        event: &EventKey,
+        target: Option<Target<'_>>,
+        reopens: fn(&Award) -> bool,
+        now: Timestamp,
+    ) -> Box<Plan> {
         let mut plan = Box::new(self.clone());
         for index in 0..plan.awards.len() {
             if reopens(&plan.awards[index]) {
                 match plan.render_rest(event, index, target) {
-                    Ok(steps) => plan.awards[index] = Award::new(&self.awards[index].reward, steps),
+                    Ok(steps) => {
+                        let award = Award::new(&self.awards[index].reward, steps);
+                        plan.awards[index] = award.doubting_like(&self.awards[index], now);
+                    }
                     Err(reason) => {
                         let award = &mut plan.awards[index];
                         award.state = AwardState::Refused { reason, reply: None };
-                        award.until_retried = false;
+                        (award.until_retried, award.since) = (false, Some(now));
                     }
                 }
             }

@@ -10,21 +10,25 @@
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
 //! - [`simulation`]: votes that nobody has given
+//! - [`act`]: what operators did about grants; [`replay`]: what was issued is issued again
 //! - [`restore`]: what becomes of grants that come from a backup
-//! - [`standing`]: what those who wait for a grant are told
+//! - [`standing`]: what those who wait for a grant are told; [`outline`]: how it stands, in a word
 //! - [`reply`] and [`presence`]: what the game's answers mean
 //! - [`receipt`]: marks in the game that prove that a step ran
 
+pub mod act;
 pub mod award;
 pub mod calendar;
 pub mod counter;
 pub mod draw;
 pub mod event;
 pub mod grant;
+pub mod outline;
 pub mod plan;
 pub mod player;
 pub mod presence;
 pub mod receipt;
+pub mod replay;
 pub mod reply;
 pub mod restore;
 pub mod reward;

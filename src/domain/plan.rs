@@ -184,6 +184,7 @@ impl Plan {
                 receipts,
                 receipt: Receipt::None,
                 finished: None,
+                finished_at: None,
                 doubt: None,
             });
             self.next_serial += 1;

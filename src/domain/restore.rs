@@ -16,13 +16,15 @@ impl Grant {
     pub fn restored(&self, taken_at: Timestamp, now: Timestamp) -> Grant {
         let stage = match &self.stage {
             // Its vote is fetched again, and is then older than the restore.
-            &Stage::Received { attempts, elapsed, .. } => {
-                Stage::Received { attempts, elapsed, retried: false }
+            Stage::Received { attempts, elapsed, why, .. } => {
+                Stage::Received { attempts: *attempts, elapsed: *elapsed, retried: false, why: why.clone() }
             }
-            Stage::Refused { reason, vote, until_retried } => Stage::Refused {
+            Stage::Closed { .. } | Stage::Pruned => self.stage.clone(),
+            Stage::Refused { reason, vote, until_retried, since } => Stage::Refused {
                 reason: refused_then(taken_at, reason, *until_retried),
                 vote: vote.clone(),
                 until_retried: true,
+                since: *since,
             },
             Stage::Planned(plan) => {
                 let mut plan = plan.clone();
@@ -327,7 +329,7 @@ mod tests {
         let rewards = held();
         let refused = received(SERVER_VOTE).apply(Fact::Mismatch { reason: "no".to_owned() }, NOW).unwrap();
         let waiting = retried(&refused, &rewards);
-        let failed = waiting.apply(Fact::FetchFailed { seconds: 1 }, NOW).unwrap();
+        let failed = waiting.apply(Fact::FetchFailed { seconds: 1, why: String::new() }, NOW).unwrap();
         assert!(failed.apply(fetched(&rewards, Some(TAKEN), Some(NOW)), NOW).unwrap().plan().is_some());
         // A backup does not tell what became of it since.
         let restored = failed.restored(TAKEN, NOW);

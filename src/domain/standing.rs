@@ -17,6 +17,8 @@ pub enum Wait {
     Server,
     /// The right RCON password.
     Password,
+    /// The operator, who has paused the game server.
+    Resumption,
 }
 
 /// How a grant stands.
@@ -34,6 +36,8 @@ pub enum Standing {
     ServerDown(String),
     /// What is left waits for the right RCON password of the game server of this name.
     WrongPassword(String),
+    /// What is left waits until the operator resumes the game server of this name.
+    Paused(String),
     /// What is left waits for a game server that is not in `rewards.yaml` any more.
     ServerGone(ServerRef),
     /// A step may have run on the game server of this name.
@@ -54,6 +58,7 @@ pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wai
         Stage::Refused { reason, until_retried, .. } => {
             return Standing::Refused(refusal(&grant.event, reason, *until_retried));
         }
+        Stage::Closed { .. } | Stage::Pruned => return Standing::Granted,
         Stage::Planned(plan) => plan,
     };
     let standings = plan.awards.iter().map(|award| match &award.state {
@@ -68,6 +73,7 @@ pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wai
             Wait::Player => Standing::AwaitsPlayer,
             Wait::Server => Standing::ServerDown(server.to_owned()),
             Wait::Password => Standing::WrongPassword(server.to_owned()),
+            Wait::Resumption => Standing::Paused(server.to_owned()),
         },
     });
     standings.max_by_key(urgency).unwrap_or(Standing::Granted)
@@ -91,6 +97,7 @@ fn urgency(standing: &Standing) -> u8 {
         Standing::AwaitsPlayer => 1,
         Standing::ServerDown(_)
         | Standing::WrongPassword(_)
+        | Standing::Paused(_)
         | Standing::ServerGone(_)
         | Standing::ApiDown
         | Standing::Unrecorded => 2,

@@ -123,6 +123,12 @@ pub fn answer(event: &EventKey, standing: Standing) -> Answer {
                 "{server} refuses the RCON password that Votive has. The reward is recorded; correct the password; if it was Votive's, restart Votive."
             ),
         ),
+        Standing::Paused(server) => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "{server} is paused. The reward is recorded and will be given when it is resumed; no redelivery needed. On Votive's machine: votive resume {server}."
+            ),
+        ),
         Standing::ServerGone(server) => sentence(
             StatusCode::SERVICE_UNAVAILABLE,
             format!(

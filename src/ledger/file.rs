@@ -13,7 +13,7 @@ use redb::{Database, WriteTransaction};
 
 use super::marker::{self, Marker};
 use super::record::{self, Identity, Unreadable};
-use super::{COUNTERS, IDENTITY, Ledger, RESTORED_AT, create_tables, meta, raise, set_meta, write};
+use super::{COUNTERS, IDENTITY, Ledger, RESTORED_AT, create_tables, index, meta, raise, set_meta, write};
 use crate::failpoint::{Point, crash_at};
 
 /// The ledger's name in the state directory.
@@ -173,8 +173,9 @@ impl Ledger {
         // The ledger first: a crash in between leaves it one ahead, which is no sign of an old copy. This also finds
         // out whether the ledger can be written.
         let begin = |writing: &WriteTransaction| {
-            // An earlier Votive kept no counters.
+            // An earlier Votive kept no counters, and no index.
             writing.open_table(COUNTERS)?;
+            index::create(writing)?;
             raise(writing)
         };
         let identity = write(&database, begin).map_err(|error| OpenError::storage(&path, error))?;

@@ -8,11 +8,13 @@
 
 mod backup;
 mod file;
+mod index;
 mod marker;
 mod record;
 mod restore;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
@@ -22,31 +24,37 @@ use redb::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::act::Pause;
 use crate::domain::counter::{Counter, CounterKey, Scoped};
 use crate::domain::event::{EventKey, GRANT_TYPES};
-use crate::domain::grant::Grant;
+use crate::domain::grant::{Fact, Grant};
 use crate::tasks::Tasks;
 
 use marker::Marker;
 use record::Identity;
-use writer::Change;
+use writer::{Attended, Change};
 
 pub use backup::{Backup, BackupError, BackupReader};
 pub(crate) use file::NAME;
 pub use file::{OpenError, Opened};
+pub use index::{By, Cursor, Grants};
 pub use record::{CounterRecord, Record, Revision, Saved, Unreadable};
 pub use restore::{RestoreError, Restored, restore};
 
 /// Grants by their key.
 const GRANTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("grants");
-/// The keys of the grants that a daemon has to know of, so that a start need not read all of them.
+/// The keys of the grants that a daemon has to know of, so that a start need not read all of them. The value is
+/// [`FINAL`] where the game has nothing but receipts of it, else empty.
 const OPEN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("open");
+const FINAL: &[u8] = b"final";
 /// How often players have voted, by the counter's key.
 const COUNTERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("counters");
 /// What concerns the ledger as a whole, by the names below.
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
 /// What tells it from others, and how far it has come.
 const IDENTITY: &[u8] = b"identity";
+/// Which game servers are paused.
+const PAUSES: &[u8] = b"pauses";
 /// When it was last restored, if it was.
 const RESTORED_AT: &[u8] = b"restored_at";
 
@@ -172,12 +180,30 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Failed`] where a record cannot be read.
     pub fn attended_grants(&self) -> Result<Vec<Record>, LedgerError> {
+        self.attended(|_| true)
+    }
+
+    /// Every grant of which something is still to happen.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where a record cannot be read.
+    pub fn open_grants(&self) -> Result<Vec<Record>, LedgerError> {
+        let mut records = self.attended(|value| value != FINAL)?;
+        // An earlier Votive did not tell them apart.
+        records.retain(|record| record.grant.is_open());
+        Ok(records)
+    }
+
+    fn attended(&self, meant: impl Fn(&[u8]) -> bool) -> Result<Vec<Record>, LedgerError> {
         self.read(|database| {
             let reading = database.begin_read()?;
             let (open, grants) = (reading.open_table(OPEN)?, reading.open_table(GRANTS)?);
             let mut records = Vec::new();
             for entry in open.iter()? {
-                if let Some(bytes) = grants.get(entry?.0.value())? {
+                let (key, value) = entry?;
+                if meant(value.value())
+                    && let Some(bytes) = grants.get(key.value())?
+                {
                     records.push(record::decode(bytes.value())?);
                 }
             }
@@ -215,20 +241,94 @@ impl Ledger {
         counters: &[CounterRecord],
     ) -> Result<Revision, LedgerError> {
         let failed = |error| self.failure.set(&error);
-        let revision = expected.next();
         let mut changes = Vec::with_capacity(1 + counters.len());
-        changes.push(Change {
-            table: GRANTS,
-            key: record::key(&grant.event),
-            bytes: record::encode(grant, revision).map_err(failed)?,
-            expected,
-        });
+        changes.push(grant_change(grant, expected).map_err(failed)?);
         for counter in counters {
             changes.push(counter_change(counter).map_err(failed)?);
         }
-        let put = writer::Put { changes, open: Some(grant.is_attended()) };
-        self.ask(|answer| writer::Request::Put(put, answer)).await?;
-        Ok(revision)
+        self.change(changes).await?;
+        Ok(expected.next())
+    }
+
+    /// Stores grants if all their records still have the revisions that they were read with: all of them in one
+    /// transaction, or none. No grant may be named twice.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] if one was written since; [`LedgerError::Failed`] where the ledger fails.
+    pub async fn put_all(&self, grants: &[(Grant, Revision)]) -> Result<(), LedgerError> {
+        let changes = grants.iter().map(|(grant, expected)| grant_change(grant, *expected));
+        let changes =
+            changes.collect::<Result<Vec<Change>, _>>().map_err(|error| self.failure.set(&error))?;
+        self.change(changes).await
+    }
+
+    /// Gives up the details of grants as they were read, in one transaction. Gives how many: those that were written
+    /// since, or cannot be pruned, are left.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where the ledger fails.
+    pub async fn prune(&self, records: &[Record]) -> Result<usize, LedgerError> {
+        let mut changes = Vec::new();
+        for Record { grant, revision } in records {
+            // It needs no time.
+            let Ok(pruned) = grant.apply(Fact::Pruned, Timestamp::UNIX_EPOCH) else { continue };
+            let pruned = Grant { acts: Vec::new(), ..pruned };
+            let mut change = grant_change(&pruned, *revision).map_err(|error| self.failure.set(&error))?;
+            // Those that it had, too.
+            change.index = index::entries(grant).into_iter().map(|(entry, _)| (entry, false)).collect();
+            changes.push(change);
+        }
+        let pruned = changes.len();
+        match self.change(changes).await {
+            Ok(()) => Ok(pruned),
+            // Somebody retries one of them. The others can wait for the next time.
+            Err(LedgerError::Conflict) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Which game servers are paused, by name.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where that cannot be read.
+    pub fn pauses(&self) -> Result<BTreeMap<String, Pause>, LedgerError> {
+        Ok(self.stored_pauses()?.0)
+    }
+
+    fn stored_pauses(&self) -> Result<(BTreeMap<String, Pause>, Revision), LedgerError> {
+        self.read(|database| {
+            let stored = meta(database, PAUSES)?.map(|bytes| record::decode_pauses(&bytes)).transpose()?;
+            Ok(stored.unwrap_or_default())
+        })
+    }
+
+    /// Has a game server of this name paused, or not.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where that cannot be stored.
+    pub async fn set_pause(&self, server: &str, pause: Option<Pause>) -> Result<(), LedgerError> {
+        loop {
+            let (mut pauses, expected) = self.stored_pauses()?;
+            match pause.clone() {
+                Some(pause) => drop(pauses.insert(server.to_owned(), pause)),
+                None => drop(pauses.remove(server)),
+            }
+            let bytes = record::encode_pauses(&pauses, expected.next());
+            let bytes = bytes.map_err(|error| self.failure.set(&error))?;
+            let change = Change { key: PAUSES.to_vec(), ..Change::new(META, bytes, expected) };
+            match self.change(vec![change]).await {
+                Err(LedgerError::Conflict) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Stores records, all of them or none.
+    async fn change(&self, changes: Vec<Change>) -> Result<(), LedgerError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| writer::Request::Put(changes, answer)).await
     }
 
     /// Lets `decide` change counters, each named with what it is decided by, and stores those that changed: all in one
@@ -252,10 +352,7 @@ impl Ledger {
             }
         }
         let changed = changes.len();
-        if changed > 0 {
-            let put = writer::Put { changes, open: None };
-            self.ask(|answer| writer::Request::Put(put, answer)).await?;
-        }
+        self.change(changes).await?;
         Ok(changed)
     }
 
@@ -339,9 +436,22 @@ impl Ledger {
     }
 }
 
+fn grant_change(grant: &Grant, expected: Revision) -> Result<Change, Unreadable> {
+    let open = if grant.is_open() {
+        Attended::Open
+    } else if grant.is_attended() {
+        Attended::Final
+    } else {
+        Attended::No
+    };
+    let bytes = record::encode(grant, expected.next())?;
+    let (key, index) = (record::key(&grant.event), index::entries(grant));
+    Ok(Change { key, attended: Some(open), index, ..Change::new(GRANTS, bytes, expected) })
+}
+
 fn counter_change(record: &CounterRecord) -> Result<Change, Unreadable> {
     let (key, bytes) = (record::counter_key(&record.key), record::encode_counter(record)?);
-    Ok(Change { table: COUNTERS, key, bytes, expected: record.revision })
+    Ok(Change { key, ..Change::new(COUNTERS, bytes, record.revision) })
 }
 
 fn create_tables(database: &Database) -> Result<(), redb::Error> {
@@ -349,7 +459,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
         writing.open_table(GRANTS)?;
         writing.open_table(OPEN)?;
         writing.open_table(COUNTERS)?;
-        Ok(())
+        index::create(writing)
     })
 }
 

@@ -1,10 +1,13 @@
 //! The bytes of the ledger: versioned JSON of ours, so that no library's encoding is part of the format.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::domain::act::Pause;
 use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::event::EventKey;
 use crate::domain::grant::Grant;
@@ -155,6 +158,29 @@ pub(super) fn key(event: &EventKey) -> Vec<u8> {
 /// The key of a counter: neither part can hold a zero.
 pub(super) fn counter_key(key: &CounterKey) -> Vec<u8> {
     [key.scope.as_bytes(), b"\0", key.player.as_bytes()].concat()
+}
+
+/// What says which game servers are paused.
+#[derive(Serialize, Deserialize)]
+struct StoredPauses {
+    v: u32,
+    revision: Revision,
+    pauses: BTreeMap<String, Pause>,
+}
+
+/// The bytes that say which game servers are paused.
+pub(super) fn encode_pauses(
+    pauses: &BTreeMap<String, Pause>,
+    revision: Revision,
+) -> Result<Vec<u8>, Unreadable> {
+    Ok(serde_json::to_vec(&StoredPauses { v: VERSION, revision, pauses: pauses.clone() })?)
+}
+
+/// What these bytes say of game servers.
+pub(super) fn decode_pauses(bytes: &[u8]) -> Result<(BTreeMap<String, Pause>, Revision), Unreadable> {
+    let stored: StoredPauses = serde_json::from_slice(bytes)?;
+    check_version(stored.v)?;
+    Ok((stored.pauses, stored.revision))
 }
 
 /// The bytes of a time.

@@ -11,7 +11,8 @@ use super::backup::{BackupError, BackupReader};
 use super::file::{self, OpenError};
 use super::marker::Marker;
 use super::record::{self, Record, Saved};
-use super::{COUNTERS, GRANTS, OPEN, RESTORED_AT, set_meta, write};
+use super::writer::{Attended, attend};
+use super::{COUNTERS, GRANTS, RESTORED_AT, index, set_meta, write};
 use crate::domain::award::AwardState;
 use crate::domain::grant::Grant;
 
@@ -116,21 +117,21 @@ fn lock(path: &Path) -> Result<Option<File>, OpenError> {
 }
 
 fn store(writing: &WriteTransaction, batch: &[Saved]) -> Result<(), redb::Error> {
-    let (mut grants, mut open) = (writing.open_table(GRANTS)?, writing.open_table(OPEN)?);
-    let mut counters = writing.open_table(COUNTERS)?;
     for saved in batch {
         match saved {
             Saved::Vote(record) => {
                 let Record { grant, revision } = &**record;
                 let key = record::key(&grant.event);
-                grants.insert(key.as_slice(), record::encode(grant, *revision)?.as_slice())?;
-                if grant.is_open() {
-                    open.insert(key.as_slice(), [].as_slice())?;
-                }
+                let bytes = record::encode(grant, *revision)?;
+                writing.open_table(GRANTS)?.insert(key.as_slice(), bytes.as_slice())?;
+                // Of receipts in the game it knows nothing any more.
+                attend(writing, &key, grant.is_open().then_some(Attended::Open))?;
+                index::store(writing, &index::entries(grant))?;
             }
             Saved::Counter(counter) => {
                 let key = record::counter_key(&counter.key);
-                counters.insert(key.as_slice(), record::encode_counter(counter)?.as_slice())?;
+                let bytes = record::encode_counter(counter)?;
+                writing.open_table(COUNTERS)?.insert(key.as_slice(), bytes.as_slice())?;
             }
         }
     }

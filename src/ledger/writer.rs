@@ -5,9 +5,10 @@ use std::sync::Arc;
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::index::{self, Entry};
 use super::marker::Marker;
 use super::record::{self, Revision};
-use super::{Failure, LedgerError, OPEN, raise};
+use super::{FINAL, Failure, LedgerError, OPEN, raise};
 use crate::failpoint::{Point, crash_at};
 
 /// The most records of one commit, so that the first of them does not wait long for the last.
@@ -18,18 +19,21 @@ pub(super) type Answer = oneshot::Sender<Result<(), LedgerError>>;
 
 /// What the writer is asked to do.
 pub(super) enum Request {
-    /// Store records.
-    Put(Put, Answer),
+    /// Store records, all together or not at all: a grant, and what changes with it, say.
+    Put(Vec<Change>, Answer),
     /// Show that you are alive.
     Ping(Answer),
 }
 
-/// Records that are stored all together, or not at all: a grant, and what changes with it; or counters.
-pub(super) struct Put {
-    /// The first of them is the grant, if there is one.
-    pub(super) changes: Vec<Change>,
-    /// Whether a daemon has to know of the grant from its start; `None` where no grant is among them.
-    pub(super) open: Option<bool>,
+/// Whether a daemon has to know of a grant from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attended {
+    /// Something is still to happen.
+    Open,
+    /// The game has receipts of it, and that is all.
+    Final,
+    /// It has not.
+    No,
 }
 
 /// A record to be stored.
@@ -39,6 +43,21 @@ pub(super) struct Change {
     pub(super) bytes: Vec<u8>,
     /// The revision that the stored record must have.
     pub(super) expected: Revision,
+    /// Of a grant.
+    pub(super) attended: Option<Attended>,
+    /// Of a grant.
+    pub(super) index: Vec<Entry>,
+}
+
+impl Change {
+    /// A change of a record that is no grant, and whose key is still to be said.
+    pub(super) fn new(
+        table: TableDefinition<'static, &'static [u8], &'static [u8]>,
+        bytes: Vec<u8>,
+        expected: Revision,
+    ) -> Self {
+        Change { table, key: Vec::new(), bytes, expected, attended: None, index: Vec::new() }
+    }
 }
 
 /// Starts a thread that does nothing but [`write_all`].
@@ -114,7 +133,7 @@ fn commit(
 fn write(
     database: &Database,
     marker: Option<&Marker>,
-    puts: &[Put],
+    puts: &[Vec<Change>],
 ) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
     let (outcomes, identity) = super::write(database, |writing| {
         let outcomes = store(writing, puts)?;
@@ -129,28 +148,41 @@ fn write(
     Ok(outcomes)
 }
 
-fn store(writing: &WriteTransaction, puts: &[Put]) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
+fn store(
+    writing: &WriteTransaction,
+    puts: &[Vec<Change>],
+) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
     puts.iter()
         .map(|put| {
-            for change in &put.changes {
+            for change in put {
                 if stored_revision(writing, change)? != change.expected {
                     return Ok(Err(LedgerError::Conflict));
                 }
             }
-            for change in &put.changes {
+            for change in put {
                 writing.open_table(change.table)?.insert(change.key.as_slice(), change.bytes.as_slice())?;
-            }
-            if let (Some(is_open), Some(grant)) = (put.open, put.changes.first()) {
-                let mut open = writing.open_table(OPEN)?;
-                if is_open {
-                    open.insert(grant.key.as_slice(), [].as_slice())?;
-                } else {
-                    open.remove(grant.key.as_slice())?;
-                }
+                attend(writing, &change.key, change.attended)?;
+                index::store(writing, &change.index)?;
             }
             Ok(Ok(()))
         })
         .collect()
+}
+
+/// Notes whether a daemon has to know of a grant.
+pub(super) fn attend(
+    writing: &WriteTransaction,
+    key: &[u8],
+    attended: Option<Attended>,
+) -> Result<(), redb::Error> {
+    let Some(attended) = attended else { return Ok(()) };
+    let mut open = writing.open_table(OPEN)?;
+    match attended {
+        Attended::Open => drop(open.insert(key, [].as_slice())?),
+        Attended::Final => drop(open.insert(key, FINAL)?),
+        Attended::No => drop(open.remove(key)?),
+    }
+    Ok(())
 }
 
 fn stored_revision(writing: &WriteTransaction, change: &Change) -> Result<Revision, redb::Error> {

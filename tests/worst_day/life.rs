@@ -18,7 +18,7 @@ use votive::domain::grant::Grant;
 use votive::domain::reward::ReceiptRule;
 use votive::domain::standing::Standing;
 use votive::http::webhook;
-use votive::intake::Intake;
+use votive::intake::{Doubts, Intake};
 use votive::ledger::Ledger;
 use votive::report::Report;
 use votive::sim::game::{Game, GameOptions, Save};
@@ -252,7 +252,8 @@ impl Life {
         self.api.forget_whom_it_told_to_wait();
         let ledger = Ledger::on(self.disk.attach(), &tasks).ok()?;
         let parts = (Live::new(Arc::clone(&self.config)), ledger.clone(), self.surroundings());
-        let intake = Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone()).await.ok()?;
+        let intake =
+            Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone(), false).await.ok()?;
         Some(Process { intake, ledger, tasks, shutdown, session })
     }
 
@@ -409,7 +410,8 @@ impl Life {
                 let Some(step) = award.next_step() else { continue };
                 let ran = effects.iter().any(|effect| effect.lasts && effect.command == step.command);
                 // A disk that fails meanwhile settles nothing.
-                drop(process.intake.settle(&grant.event.event_id, Some(&award.reward), ran).await);
+                let doubts = Doubts { reward: Some(&award.reward), serial: None };
+                drop(process.intake.settle(&grant.event.event_id, doubts, ran, 0).await);
             }
         }
     }

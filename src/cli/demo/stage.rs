@@ -95,8 +95,14 @@ impl Daemon {
         let socket = daemon::socket_path(&config.state_dir, None);
         // A hang-up ends the demo.
         let no_hangup = Arc::default();
-        let task =
-            tokio::spawn(daemon::run((config, sources), listener, socket, shutdown.clone(), no_hangup));
+        let task = tokio::spawn(daemon::run(
+            (config, sources),
+            listener,
+            socket,
+            shutdown.clone(),
+            no_hangup,
+            false,
+        ));
         Ok(Daemon { webhook, shutdown, task, _directory: directory })
     }
 

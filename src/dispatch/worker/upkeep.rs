@@ -57,7 +57,7 @@ impl Worker {
         let record = self.ledger.get(event)?;
         let config = self.config.now();
         let server = record.as_ref().and_then(|record| self.ours(&config, &record.grant));
-        let Some(server) = server else { return Ok(false) };
+        let Some(server) = server.filter(|server| self.may_ask(server)) else { return Ok(false) };
         for kept in &expired {
             sleep_until(self.pace.next_at(Instant::now(), server.pace)).await;
             self.pace.sent(Instant::now());

@@ -259,8 +259,9 @@ fn is_news(planned_at: Timestamp, now: Timestamp) -> bool {
 /// Asks the ledger for the oldest vote that waits, where that is in nobody's way.
 async fn check(ledger: Ledger, config: Arc<Config>, now: Timestamp) -> Option<Oldest> {
     let read = move || -> Result<Option<Oldest>, LedgerError> {
-        let attended = ledger.attended_grants()?;
-        Ok(words::oldest(attended.iter().map(|record| &record.grant), &config, now))
+        let (attended, paused) = (ledger.attended_grants()?, ledger.pauses()?);
+        let is_paused = |server: &str| paused.contains_key(server);
+        Ok(words::oldest(attended.iter().map(|record| &record.grant), &config, is_paused, now))
     };
     // A ledger that fails ends the daemon, and the log says so.
     spawn_blocking(read).await.ok()?.ok()?

@@ -123,14 +123,15 @@ pub(in crate::report) fn announced(
 }
 
 /// The oldest of the grants that wait for something that should come by itself: the API, a game server, their turn. Who
-/// waits for a player or for the owner does not count: that can rightly take days, and is told otherwise.
+/// waits for a player or for the owner, as what is paused does, does not count: that can rightly take days, and is told otherwise.
 pub(super) fn oldest<'g>(
     grants: impl Iterator<Item = &'g Grant>,
     config: &Config,
+    is_paused: impl Fn(&str) -> bool,
     now: Timestamp,
 ) -> Option<Oldest> {
     let waiting: Vec<(&Grant, String)> =
-        grants.filter_map(|grant| Some((grant, awaited(grant, config)?))).collect();
+        grants.filter_map(|grant| Some((grant, awaited(grant, config, &is_paused)?))).collect();
     let (grant, awaited) = waiting.iter().min_by_key(|(grant, _)| grant.received_at)?;
     let player = grant.plan().map_or_else(String::new, |plan| format!(" of {}", plan.player));
     Some(Oldest {
@@ -142,10 +143,10 @@ pub(super) fn oldest<'g>(
 }
 
 /// What an open grant waits for besides its player and its owner, if anything.
-fn awaited(grant: &Grant, config: &Config) -> Option<String> {
+fn awaited(grant: &Grant, config: &Config, is_paused: impl Fn(&str) -> bool) -> Option<String> {
     let plan = match &grant.stage {
         Stage::Received { .. } => return Some("the API of GAMEMONITORING".to_owned()),
-        Stage::Refused { .. } => return None,
+        Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => return None,
         Stage::Planned(_) if !grant.is_open() => return None,
         Stage::Planned(plan) => plan,
     };
@@ -158,7 +159,7 @@ fn awaited(grant: &Grant, config: &Config) -> Option<String> {
         AwardState::InDoubt { .. } => award.awaits_receipt(),
         AwardState::Done | AwardState::Refused { .. } | AwardState::Closed => false,
     };
-    plan.awards.iter().any(by_itself).then(|| server.name.clone())
+    (!is_paused(&server.name) && plan.awards.iter().any(by_itself)).then(|| server.name.clone())
 }
 
 #[cfg(test)]
@@ -171,6 +172,7 @@ mod tests {
     use crate::config::Notify;
     use crate::domain::award::{Receipt, Step};
     use crate::domain::counter::{Count, Scoped};
+    use crate::domain::event::REPLAY;
     use crate::domain::player::PlayerName;
     use crate::domain::reward::{InDoubtRule, ReceiptRule};
     use crate::domain::template::Template;
@@ -192,6 +194,7 @@ mod tests {
             receipts: ReceiptRule::Never,
             receipt: Receipt::None,
             finished: None,
+            finished_at: None,
             doubt: None,
         };
         Award { state, ..Award::new("daily", vec![step]) }
@@ -212,7 +215,7 @@ mod tests {
     }
 
     fn grant(id: &str, received: i64, stage: Stage) -> Grant {
-        Grant { event: EventKey::new(SERVER_VOTE, id), received_at: at(received), stage }
+        Grant { stage, ..Grant::received(EventKey::new(SERVER_VOTE, id), at(received)) }
     }
 
     fn planned(id: &str, received: i64, server: u64, awards: Vec<Award>) -> Grant {
@@ -225,8 +228,8 @@ mod tests {
 
     #[test]
     fn what_waits_for_its_player_or_for_its_owner_is_not_in_the_queue() {
-        let fetched = Stage::Received { attempts: 1, elapsed: 0, retried: false };
-        let refused = Stage::Refused { reason: String::new(), vote: None, until_retried: false };
+        let fetched = Stage::Received { attempts: 1, elapsed: 0, retried: false, why: None };
+        let refused = Stage::Refused { reason: String::new(), vote: None, until_retried: false, since: None };
         let calm = [
             planned("e-player", 0, 1, vec![award(true, AwardState::Planned)]),
             planned("e-doubt", 0, 1, vec![award(false, in_doubt())]),
@@ -234,7 +237,7 @@ mod tests {
             grant("e-refused", 0, refused),
         ];
         let config = config(Notify::default());
-        assert_eq!(oldest(calm.iter(), &config, at(100)), None);
+        assert_eq!(oldest(calm.iter(), &config, |_| false, at(100)), None);
         let both = vec![award(true, AwardState::Planned), award(false, AwardState::Sending)];
         let waiting = [
             (grant("e-api", 90, fetched), "e-api waits for the API of GAMEMONITORING", 10),
@@ -246,11 +249,13 @@ mod tests {
             ),
         ];
         for (grant, what, age) in &waiting {
-            let alone = oldest(calm.iter().chain([grant]), &config, at(100)).unwrap();
+            let alone = oldest(calm.iter().chain([grant]), &config, |_| false, at(100)).unwrap();
             assert_eq!((alone.what.as_str(), alone.age.as_secs(), alone.waiting), (*what, *age, 1));
         }
-        let all = oldest(waiting.iter().map(|(grant, ..)| grant), &config, at(0)).unwrap();
+        let all = oldest(waiting.iter().map(|(grant, ..)| grant), &config, |_| false, at(0)).unwrap();
         assert_eq!((all.what.as_str(), all.age, all.waiting), (waiting[1].1, Duration::ZERO, 3));
+        let paused = |server: &str| server == "survival";
+        assert_eq!(oldest([&waiting[1].0].into_iter(), &config, paused, at(100)), None);
     }
 
     #[test]
@@ -265,7 +270,7 @@ mod tests {
         let expected = Some(r"**\_a\_** 1 7 42 2026-12-24 e\_1".to_owned());
         assert_eq!(said(SERVER_VOTE, ServerRef::Id(1)), expected);
         assert_eq!(said(TEST_VOTE, ServerRef::Name("survival".to_owned())), expected);
-        assert_eq!(said("votive.replay", ServerRef::Id(1)), None, "nobody has voted just now");
+        assert_eq!(said(REPLAY, ServerRef::Id(1)), None, "nobody has voted just now");
     }
 
     #[test]
