@@ -40,6 +40,7 @@ requests! {
     Resume, "/v1/resume" => Done;
     TestWebhook, "/v1/test-webhook" => Tried;
     Reload, "/v1/reload" => Done;
+    NotifyTest, "/v1/notify-test" => NotifyTested;
     Prune, "/v1/prune" => Done;
     GetStatus, "/v1/status" => Status;
     List, "/v1/votes" => Page;
@@ -199,6 +200,27 @@ pub struct Resume {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reload {}
+
+/// Has a message sent to everybody who is notified.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyTest {}
+
+/// What became of that.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct NotifyTested {
+    /// Everybody who is notified; nobody, where the configuration names none.
+    pub targets: Vec<NotifyTarget>,
+}
+
+/// What became of a message to one of them.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct NotifyTarget {
+    /// The path of its key.
+    pub key: String,
+    /// Why it was not told; `null` where it was.
+    pub failure: Option<String>,
+}
 
 /// Gives up the details of votes.
 #[derive(Debug, Deserialize, Serialize)]

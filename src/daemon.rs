@@ -23,6 +23,7 @@ use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
 use crate::reload::Reloader;
 use crate::report::Report;
+use crate::report::notify::notifier;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 
@@ -103,12 +104,16 @@ pub async fn run(
     let path = config.state_dir.join(ledger::NAME);
     let ledger_failed = |error| DaemonError::Ledger { path: path.clone(), error };
     let socket = bind_socket(&socket)?;
-    let report = Report::default();
+    let (notifier, notifications) = notifier();
+    let report = Report::to(notifier);
     let surroundings =
         Surroundings::real(&config.gamemonitoring.api_url, report.clone()).map_err(DaemonError::Tls)?;
 
     let tasks = Tasks::default();
     let config = Live::new(config);
+    let clock = surroundings.clock.clone();
+    let telling = notifications.run(config.clone(), ledger.clone(), clock, report.clone(), shutdown.clone());
+    tasks.spawn(telling);
     let intake =
         Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
             .await
@@ -120,15 +125,15 @@ pub async fn run(
     let heeding = Arc::clone(&reloader).heed(hangup);
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
     let trials = Trials::default();
-    let webhook_trials = trials.clone();
+    let (webhook_trials, webhook_report) = (trials.clone(), report.clone());
     tasks.spawn(report.clone().sum_up_in_time(shutdown.clone()));
     let last_words = report.clone();
     tasks.spawn(server::serve(listener, shutdown.clone(), move |request, ()| {
         let (config, intake) = (webhook_config.clone(), Arc::clone(&webhook_intake));
-        webhook::handle(request, config, intake, report.clone(), webhook_trials.clone())
+        webhook::handle(request, config, intake, webhook_report.clone(), webhook_trials.clone())
     }));
     let started_at = Timestamp::now();
-    let admin = Admin { config, intake, reloader, trials, started_at, webhook: address };
+    let admin = Admin { config, intake, reloader, trials, report, started_at, webhook: address };
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request, uid| {
         admin::handle(request, admin.clone(), uid)
     }));

@@ -33,7 +33,7 @@ pub mod http;
 pub mod intake;
 pub mod ledger;
 pub mod log;
-pub(crate) mod outbound;
+pub mod outbound;
 pub mod platform;
 pub mod rcon;
 pub mod reload;

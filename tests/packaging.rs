@@ -101,6 +101,7 @@ fn every_subcommand_and_option_that_is_written_about_exists() {
         "docs/configuration.md",
         "docs/guarantees.md",
         "docs/logging.md",
+        "docs/notifications.md",
         "CHANGELOG.md",
         "rewards.yaml",
     ] {

@@ -9,6 +9,7 @@ mod demo;
 mod export;
 mod import;
 mod man;
+mod notify_test;
 mod pause;
 mod prune;
 mod reload;
@@ -105,6 +106,8 @@ enum Command {
     /// The delivery is signed as the platform signs its own, and the daemon watches whether it arrives. A test is never
     /// rewarded. The exit code is 0 where deliveries arrive, and 1 where they do not.
     TestWebhook(test_webhook::Args),
+    /// Have the running daemon send a message to everybody whom rewards.yaml has notified
+    NotifyTest,
     /// See what votes would bring: every command, and why each reward comes or does not
     ///
     /// Touches no game server, no ledger and no daemon, and needs no secrets. The events are simulate-1, simulate-2 and so
@@ -184,6 +187,7 @@ fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
         Command::Check(args) => check::run(options, &args),
         Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),
+        Command::NotifyTest => notify_test::run(&options),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::TestWebhook(args) => test_webhook::run(&options, args),
         Command::Simulate(args) => simulate::run(options, &args),

@@ -58,8 +58,10 @@ fn start(options: Options, args: Args) -> anyhow::Result<Outcome> {
             return Ok(Outcome::BadConfiguration);
         }
     };
-    runtime.block_on(serve(config, sources, hangup, &args))?;
-    Ok(Outcome::Success)
+    let served = runtime.block_on(serve(config, sources, hangup, &args));
+    // The ledger is closed. What still looks up the name of a host, for as long as the system lets it, is of no use.
+    runtime.shutdown_background();
+    served.map(|()| Outcome::Success)
 }
 
 /// Notifies of every SIGHUP; of several that came before anybody looked, once. Call it within a tokio runtime.

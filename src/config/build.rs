@@ -8,8 +8,8 @@ use super::problem::{At, Problems};
 use super::rewards::{self, Context};
 use super::yaml::{Node, Value};
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, secrets, servers,
-    values,
+    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, notify, secrets,
+    servers, values,
 };
 use crate::http::trial;
 use crate::http::webhook::HEALTH_PATH;
@@ -44,18 +44,21 @@ pub(super) fn build(
     let calendar = calendar::read(problems, section.get("calendar"));
     let values = values::read(problems, section.get("values"));
     let servers = section.get("servers");
+    let longest = values::longest(&values, servers);
     let context = Context {
         bedrock_prefix: players.bedrock_prefix,
         calendar: &calendar,
         server: longest_name(servers),
-        values: &values::longest(&values, servers),
+        values: &longest,
     };
     let rewards = rewards::read(problems, section.get("rewards"), &context);
     if section.get("calendar").and_then(|calendar| calendar.get("time_zone")).is_none() {
         calendar::warn_of_utc(problems, &rewards);
     }
+    let context = notify::Context { own: &values, longest: &longest, server: longest_name(servers) };
+    let notify = notify::read(problems, section.get("notify"), &context, secrets);
     let servers = servers::read(problems, servers, &rewards, &values, secrets);
-    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers })
+    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers, notify })
 }
 
 fn longest_name(servers: Option<&Node>) -> &str {

@@ -12,6 +12,7 @@ mod lints;
 mod live;
 mod load;
 mod mend;
+mod notify;
 mod overrides;
 mod problem;
 mod read;
@@ -41,6 +42,7 @@ pub(crate) use build::STATE_DIR;
 pub use keys::keys;
 pub use live::Live;
 pub use load::{Loaded, Sources, find, load, load_without_secrets, state_dir};
+pub use notify::{About, Announce, Hook, Notify};
 pub use problem::{At, Level, Position, Problem};
 pub(crate) use units::duration;
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub calendar: Calendar,
     /// Every game server, in the order of the file.
     pub servers: Vec<GameServer>,
+    /// Who is told of what.
+    pub notify: Notify,
 }
 
 /// The platform's side.

@@ -17,9 +17,9 @@ use super::server::{Answer, json, pieces, read_body, without_body};
 use super::trial::Trials;
 use crate::config::{Config, GameServer, Live};
 use crate::control::{
-    BACKUP_PATH, Cancel, Done, EXPORT_PATH, Export, GetStatus, List, Page, Pause, Prune, Refusal, Reload,
-    Replay, Replayed, Request, Resolve, Resume, Retry, RetryRefused, Status, TestVote, TestWebhook, Tried,
-    VERSION_HEADER,
+    BACKUP_PATH, Cancel, Done, EXPORT_PATH, Export, GetStatus, List, NotifyTarget, NotifyTest, NotifyTested,
+    Page, Pause, Prune, Refusal, Reload, Replay, Replayed, Request, Resolve, Resume, Retry, RetryRefused,
+    Status, TestVote, TestWebhook, Tried, VERSION_HEADER,
 };
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
@@ -28,6 +28,7 @@ use crate::domain::standing::Standing;
 use crate::intake::{self, Doubts, Intake, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
 use crate::ledger::{self, LedgerError};
 use crate::reload::{NotReloaded, Reloader};
+use crate::report::Report;
 use crate::text::{Outside, counted};
 
 /// How long a test vote or a retry may take until the answer says how far it has come.
@@ -50,6 +51,8 @@ pub struct Admin {
     pub reloader: Arc<Reloader>,
     /// Posts test deliveries.
     pub trials: Trials,
+    /// Tells those who are notified.
+    pub report: Report,
     /// When the daemon was started.
     pub started_at: Timestamp,
     /// Where the webhook listens.
@@ -108,6 +111,7 @@ impl Admin {
             Resume::PATH => good(&self.resume(read(body)?).await?),
             TestWebhook::PATH => good(&self.test_webhook(read(body)?).await?),
             Reload::PATH => good(&self.reload().await?),
+            NotifyTest::PATH => good(&self.notify_test().await),
             Prune::PATH => good(&self.prune(read(body)?).await?),
             GetStatus::PATH => good(&self.status().await?),
             List::PATH => good(&self.votes(read(body)?).await?),
@@ -274,6 +278,13 @@ impl Admin {
             Err(why @ (NotReloaded::Stopping | NotReloaded::Ledger(_))) => {
                 Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string()))
             }
+        }
+    }
+
+    async fn notify_test(&self) -> NotifyTested {
+        let told = self.report.test_notifications(&self.config.now().notify).await;
+        NotifyTested {
+            targets: told.into_iter().map(|(key, told)| NotifyTarget { key, failure: told.err() }).collect(),
         }
     }
 

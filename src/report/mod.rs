@@ -2,16 +2,16 @@
 //! and cut, so that it can neither forge a line of the log nor flood it. What is told about a grant is in its span.
 
 mod flood;
+pub(crate) mod notify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, GameServer};
+use crate::config::{Config, GameServer, Notify};
 use crate::dispatch::outcome::Sent;
 use crate::domain::award::{Award, AwardFact, AwardState};
 use crate::domain::event::EventKey;
@@ -27,11 +27,14 @@ use crate::platform::FetchError;
 use crate::rcon::Outcome;
 use crate::text::Outside;
 use flood::Flood;
+use notify::{Happening, Line, Notifier, words};
 
 /// Tells what happens. Clones tell the same people.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     refused: Arc<Refused>,
+    /// Who tells the owner; a simulation has nobody.
+    notifier: Option<Notifier>,
 }
 
 /// What was told of refused deliveries.
@@ -39,10 +42,45 @@ pub struct Report {
 struct Refused {
     flood: Mutex<Flood>,
     /// Notified of each that got no line.
-    untold: Notify,
+    untold: tokio::sync::Notify,
 }
 
 impl Report {
+    /// Tells the owner as well.
+    pub(crate) fn to(notifier: Notifier) -> Self {
+        Report { notifier: Some(notifier), ..Report::default() }
+    }
+
+    fn hand_on(&self, happening: impl FnOnce() -> Happening) {
+        if let Some(notifier) = &self.notifier {
+            notifier.hear(happening());
+        }
+    }
+
+    fn tell(&self, line: impl FnOnce() -> Line) {
+        self.hand_on(|| Happening::Told(line()));
+    }
+
+    /// Tells everybody whom `notify` names a test. Gives what became of it for each, by the path of its key.
+    pub(crate) async fn test_notifications(&self, notify: &Notify) -> Vec<(String, Result<(), String>)> {
+        match &self.notifier {
+            Some(notifier) => notifier.test(notify).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// A notification reached its target, or was given up. `changed`: other than the last one.
+    pub(crate) fn notification(&self, target: &str, told: &Result<(), String>, changed: bool) {
+        match told {
+            Ok(()) if changed => tracing::info!("{target} can be told again"),
+            Ok(()) => tracing::debug!("{target} was told"),
+            Err(why) if changed => tracing::warn!(
+                "{target} cannot be told what happens: it {why}. The log tells it all the same; `votive notify-test` tries it"
+            ),
+            Err(why) => tracing::debug!("{target} cannot be told what happens: it {why}"),
+        }
+    }
+
     /// A delivery has arrived that the platform has signed.
     pub(crate) fn delivery_arrived(&self) {
         tracing::debug!("a delivery has arrived, and its signature is good");
@@ -63,6 +101,9 @@ impl Report {
             tracing::warn!(status = status.as_u16(), "a delivery was refused: {why}");
         } else {
             self.refused.untold.notify_one();
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            self.hand_on(|| Happening::Forged);
         }
     }
 
@@ -121,11 +162,17 @@ impl Report {
             parent: None, server = %server.name, address = %server.rcon, password = %server.password_source,
             "the game server {why}; its rewards wait and are issued when it is back"
         );
+        self.hand_on(|| Happening::ServerDown {
+            address: server.rcon.clone(),
+            name: server.name.clone(),
+            why: why.to_owned(),
+        });
     }
 
     /// A game server that could not be used can be.
     pub(crate) fn server_back(&self, server: &GameServer) {
         tracing::info!(parent: None, server = %server.name, "the game server is back");
+        self.hand_on(|| Happening::ServerBack { address: server.rcon.clone() });
     }
 
     /// A command went out to a game server, of whatever kind, and this came of it.
@@ -142,7 +189,19 @@ impl Report {
             player = %plan.player, server = server_name(plan, config),
             user_id = plan.vote.user_id, rewards = rewards.join(","), "vote"
         );
+        self.announce(grant, plan, config);
         self.refused_awards(grant, config);
+    }
+
+    /// Has a vote announced where the owner wants that.
+    fn announce(&self, grant: &Grant, plan: &Plan, config: &Config) {
+        let wanted = config.notify.announce.as_ref().zip(config.server(&plan.vote.server));
+        let Some((announce, server)) = wanted else { return };
+        match words::announced(&grant.event, plan, server, announce) {
+            Ok(Some(text)) => self.hand_on(|| Happening::Voted { text, planned_at: plan.planned_at }),
+            Ok(None) => {}
+            Err(why) => tracing::warn!("the vote is not announced: {why}"),
+        }
     }
 
     /// Awards that are refused before anything was sent for them.
@@ -158,8 +217,9 @@ impl Report {
         let _about = about(&grant.event).entered();
         if let Stage::Refused { reason, vote, until_retried, .. } = &grant.stage {
             let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
-            let reason = refusal(&grant.event, reason, *until_retried);
-            tracing::warn!(nickname = %Outside(nickname), "refused: {reason}");
+            let whole = refusal(&grant.event, reason, *until_retried);
+            tracing::warn!(nickname = %Outside(nickname), "refused: {whole}");
+            self.tell(|| words::vote_refused(&grant.event, nickname, reason, *until_retried));
         }
     }
 
@@ -223,8 +283,9 @@ impl Report {
             AwardState::InDoubt { reason, .. } => self.in_doubt(event, plan, server, award, reason),
             AwardState::Refused { reason, reply } => {
                 let reply = reply.as_deref().unwrap_or_default();
-                let reason = refusal(event, reason, award.until_retried);
-                tracing::warn!(%player, %server, %reward, reply = %Outside(reply), "refused: {reason}");
+                let whole = refusal(event, reason, award.until_retried);
+                tracing::warn!(%player, %server, %reward, reply = %Outside(reply), "refused: {whole}");
+                self.tell(|| words::award_refused(event, plan, award, server, reason));
             }
             AwardState::Planned | AwardState::Sending | AwardState::Closed => {}
         }
@@ -246,6 +307,7 @@ impl Report {
             player = %plan.player, %server, reward = %award.reward, command = %Outside(command),
             "in doubt: {reason}. Look in the game whether the command ran, then: votive resolve {event} --ran, or --not-run"
         );
+        self.tell(|| words::in_doubt(event, plan, award, server, reason));
     }
 
     /// The world has lost the receipt of a step that it had acknowledged.
@@ -254,11 +316,13 @@ impl Report {
         let Some((plan, award)) = award else { return };
         let _about = about(&grant.event).entered();
         let command = award.steps.iter().find(|step| step.serial == serial).map_or("", |step| &step.command);
+        let server = server_name(plan, config);
         tracing::error!(
-            player = %plan.player, server = server_name(plan, config), reward = %award.reward,
+            player = %plan.player, %server, reward = %award.reward,
             command = %Outside(command),
             "the world has forgotten this: it was acknowledged, and the world went back to a time before it. It is not given again by itself; look in the game what the player has, and run the command by hand if it is gone"
         );
+        self.tell(|| words::forgotten(&grant.event, plan, award, server, command));
     }
 
     /// The operator has settled what was in doubt.
