@@ -15,6 +15,7 @@ mod history;
 mod invariants;
 mod life;
 mod model;
+mod operator;
 mod receipts;
 
 use std::sync::atomic::{AtomicU64, Ordering};
