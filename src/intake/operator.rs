@@ -42,7 +42,15 @@ impl Doubts<'_> {
 }
 
 fn doubtful(award: &Award) -> bool {
-    matches!(award.state, AwardState::InDoubt { .. })
+    since(award).is_some()
+}
+
+/// Since when it is in doubt, if it is.
+fn since(award: &Award) -> Option<Timestamp> {
+    match award.state {
+        AwardState::InDoubt { since, .. } => Some(since),
+        _ => None,
+    }
 }
 
 /// What was settled.
@@ -158,10 +166,11 @@ impl Intake {
             let deed = Deed::Settled { reward: award.reward.clone(), serial, ran };
             let act = self.act(uid, deed);
             let decide = |grant: Option<&Grant>| {
-                // What came into doubt since is not what the operator has looked at.
+                // What came into doubt since is not what the operator has looked at, be it the same command once more.
                 let same = |grant: &&Grant| {
-                    let award = grant.plan().and_then(|plan| plan.awards.get(index));
-                    award.and_then(Award::next_step).is_some_and(|step| step.serial == serial)
+                    let now = grant.plan().and_then(|plan| plan.awards.get(index));
+                    let step = now.and_then(Award::next_step);
+                    step.is_some_and(|step| step.serial == serial) && now.and_then(since) == since(award)
                 };
                 let fact = Fact::Award(index, AwardFact::Settled { ran });
                 let after = grant.filter(same).ok_or(None)?.apply(fact, act.at).map_err(Some)?;

@@ -17,6 +17,7 @@ mod life;
 mod model;
 mod operator;
 mod receipts;
+mod steered;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
