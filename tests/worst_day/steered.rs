@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use votive::domain::award::{Award, AwardState, Receipt};
 use votive::domain::grant::{Grant, Stage};
@@ -172,6 +173,23 @@ fn a_pause_outlives_the_daemon_and_loses_nothing() {
             }
         });
     }
+}
+
+#[test]
+fn a_command_that_is_being_made_ready_when_its_server_is_paused_is_not_sent() {
+    holds(PLAIN, async |life| {
+        let habit = Habit::Lag(Duration::from_secs(5));
+        life.perform(&Op::Befall { server: 0, command: "list", habit }).await;
+        life.is_delivered(0).await;
+        life.wait(SECOND).await;
+        life.act(Act::Pause { server: 0 }).await;
+        life.wait(HOUR).await;
+        assert_eq!(life.times(), BTreeMap::new());
+        assert_eq!(life.award(0, "daily").await.state, AwardState::Planned);
+        life.act(Act::Resume { server: 0 }).await;
+        life.wait(SECOND).await;
+        assert!(!life.of(0).await.is_open());
+    });
 }
 
 #[test]
