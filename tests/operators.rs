@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rig::doubt::{Doubt, doubts_in};
-use rig::{PATIENCE, Rig, THANKS, thanks};
+use rig::{PATIENCE, Rig};
 use tokio::task::{JoinSet, yield_now};
 use votive::domain::award::{AwardState, Finish, Step};
 use votive::domain::grant::{Grant, Stage};
@@ -25,6 +25,16 @@ const VOTES_OF_A_KILL: usize = 6;
 const MOST_COMMANDS: usize = 20;
 /// The latest kill after that, in microseconds.
 const LATEST: u64 = 20_000;
+/// Three commands of which each time can be told from the others; the objectives have to be there.
+const THANKS: &str = "
+  thanks:
+    commands:
+      - run: 'scoreboard players add {player} votes 1'
+        require_online: false
+      - run: 'scoreboard players add {player} wins 1'
+        require_online: false
+      - 'give {player} minecraft:diamond 1'
+";
 const REPLAY: [&str; 6] = ["replay", "--server", "survival", "--since", "1d", "--yes"];
 
 fn number(name: &str, default: u64) -> u64 {
@@ -53,14 +63,16 @@ impl Story {
     async fn new(seed: u64) -> Story {
         let rig = Rig::new().await;
         rig.configure("", "    pace: 1000/s", THANKS);
-        rig.game.console_command("scoreboard objectives add votes dummy");
+        for objective in ["votes", "wins"] {
+            rig.game.console_command(&format!("scoreboard objectives add {objective} dummy"));
+        }
         let random = fastrand::Rng::with_seed(seed);
         Story { rig, random, votes: 0, doomed: BTreeMap::new(), kills: 0 }
     }
 
+    /// How often each command of a vote took effect.
     fn times(&self, number: usize) -> [usize; 3] {
-        let console = self.rig.game.console();
-        thanks(number).map(|command| console.iter().filter(|executed| executed.command == command).count())
+        thanks(number).map(|command| times(&self.rig, &command))
     }
 
     /// Votes, of which every other one waits for its player, while others are cancelled, tried again, and settled.
@@ -92,7 +104,7 @@ impl Story {
             });
         }
         self.votes += VOTES_OF_A_KILL;
-        for _ in 0..4 {
+        for _ in 0..8 {
             let number = self.random.usize(..self.votes);
             let event = format!("e-{number}");
             let act: Vec<&str> = match self.random.u8(..7) {
@@ -208,8 +220,7 @@ impl Story {
                 continue;
             }
             let Some((event, reward, step)) = first_doubt(&grants) else { return grants };
-            let console = self.rig.game.console();
-            let times = console.iter().filter(|executed| executed.command == step.command).count();
+            let times = times(&self.rig, &step.command);
             let known =
                 steps(&grants).filter(|known| known.command == step.command && has_run(known)).count();
             let (serial, found) =
@@ -222,10 +233,6 @@ impl Story {
 
     /// The game's record says what the ledger says.
     fn check(&self, grants: &[Grant]) {
-        let mut ran: BTreeMap<String, usize> = BTreeMap::new();
-        for executed in self.rig.game.console() {
-            *ran.entry(executed.command).or_default() += 1;
-        }
         for number in 0..self.votes {
             for command in thanks(number) {
                 let mine = || steps(grants).filter(|step| step.command == command);
@@ -233,7 +240,7 @@ impl Story {
                     mine().filter(|step| has_run(step)).count(),
                     mine().filter(|step| step.doubt.is_some()).count(),
                 );
-                let times = ran.get(&command).copied().unwrap_or_default();
+                let times = times(&self.rig, &command);
                 assert!(
                     (least..=least + in_doubt).contains(&times),
                     "{command} ran {times} times; {least} are known to have, {in_doubt} in doubt were cancelled"
@@ -241,6 +248,21 @@ impl Story {
             }
         }
     }
+}
+
+/// What [`THANKS`] runs for a vote of the player `P` and this number.
+fn thanks(number: usize) -> [String; 3] {
+    [
+        format!("scoreboard players add P{number} votes 1"),
+        format!("scoreboard players add P{number} wins 1"),
+        format!("give P{number} minecraft:diamond 1"),
+    ]
+}
+
+/// How often a command took effect.
+fn times(rig: &Rig, command: &str) -> usize {
+    let effects = rig.game.console().into_iter().flat_map(|executed| executed.effects);
+    effects.filter(|effect| effect == command).count()
 }
 
 /// Every other vote is never tried again once it was cancelled.
@@ -255,10 +277,8 @@ fn confirm(doomed: &mut BTreeMap<usize, Option<[usize; 3]>>, rig: &Rig, act: &[S
     {
         let number: usize = event.strip_prefix("e-").unwrap().parse().unwrap();
         if let Some(known) = doomed.get_mut(&number) {
-            let console = rig.game.console();
-            let times = |command| console.iter().filter(|executed| executed.command == command).count();
-            // It can be confirmed only once that something was left to cancel.
-            known.get_or_insert(thanks(number).map(times));
+            // Later ones have nothing left to cancel.
+            known.get_or_insert(thanks(number).map(|command| times(rig, &command)));
         }
     }
 }
@@ -311,15 +331,13 @@ async fn operators_act_at_once_while_the_daemon_is_killed() {
         steps(&grants).filter(|step| has_run(step)).map(|step| step.command.as_str()).collect();
     let replays = story.heal().await;
     story.check(&replays);
-    let console = story.rig.game.console();
     for command in issued {
-        let times = console.iter().filter(|executed| executed.command == command).count();
-        assert_eq!(times, 2, "{command}: once for the vote, and once for its replay");
+        assert_eq!(times(&story.rig, command), 2, "{command}: once for the vote, and once for its replay");
     }
 
     let commands = |rig: &Rig| {
-        let console = rig.game.console().into_iter().map(|executed| executed.command);
-        console.filter(|command| thanks_words().iter().any(|word| command.starts_with(word))).count()
+        let effects = rig.game.console().into_iter().flat_map(|executed| executed.effects);
+        effects.filter(|effect| ["scoreboard", "give"].iter().any(|word| effect.starts_with(word))).count()
     };
     let before = commands(&story.rig);
     let mut work = JoinSet::new();
@@ -339,9 +357,4 @@ async fn operators_act_at_once_while_the_daemon_is_killed() {
         grants.iter().filter(|grant| grant.replays.is_some()).count(),
     );
     assert!(story.rig.stop().await.0.success());
-}
-
-/// How the commands of a vote begin.
-fn thanks_words() -> [&'static str; 3] {
-    ["whitelist add", "scoreboard players add", "give"]
 }

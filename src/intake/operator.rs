@@ -19,6 +19,7 @@ use crate::domain::act::{Act, Deed};
 use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
+use crate::failpoint::{Point, crash_at};
 use crate::ledger::{By, Record};
 
 /// How many grants are pruned in one transaction.
@@ -177,6 +178,7 @@ impl Intake {
                 Ok::<Grant, Option<Illegal>>(after.acted(act.clone()))
             };
             if let Ok(grant) = self.ledger.update(&seen.event, decide).await? {
+                crash_at(Point::ActRecorded);
                 self.surroundings.report.settled(&grant.event, &award.reward, ran);
                 settled.push(award.reward.clone());
                 after = Some(grant);
@@ -216,6 +218,7 @@ impl Intake {
             }
         };
         let grant = self.ledger.update(&seen.event, decide).await??;
+        crash_at(Point::ActRecorded);
         self.surroundings.report.cancelled(&grant.event);
         // Whoever still asks the API for it finds out that there is no need.
         self.board.follow(&grant.event).0.nudge();
@@ -297,6 +300,7 @@ impl Intake {
             };
             return Err(NotRetried::NothingToRetry { event: grant.event, stands });
         };
+        crash_at(Point::ActRecorded);
         self.surroundings.report.retried(&again.event);
         // Whoever follows it already wants to know how it stands after this.
         self.board.publish(&again.event, Standing::Working);
@@ -330,6 +334,7 @@ impl Intake {
                 return Ok(pruned);
             }
             pruned += self.ledger.prune(&some).await?;
+            crash_at(Point::ActRecorded);
         }
     }
 

@@ -4,6 +4,7 @@ use super::super::Intake;
 use crate::dispatch::pauses::Paused;
 use crate::domain::act::Pause;
 use crate::domain::grant::Grant;
+use crate::failpoint::{Point, crash_at};
 use crate::ledger::LedgerError;
 
 impl Intake {
@@ -15,6 +16,7 @@ impl Intake {
         let _pausing = self.pausing.lock().await;
         let pause = Pause { since: self.surroundings.clock.now(), uid };
         self.ledger.set_pause(server, Some(pause.clone())).await?;
+        crash_at(Point::ActRecorded);
         self.pauses.pause(server, pause);
         self.surroundings.report.paused(server);
         Ok(())
@@ -30,6 +32,7 @@ impl Intake {
             return Ok(None);
         }
         self.ledger.set_pause(server, None).await?;
+        crash_at(Point::ActRecorded);
         // Those that wait are announced before anything new can overtake them; and then those that came meanwhile.
         let waiting = self.attended_at(server).await?;
         self.pauses.resume(server, || {
