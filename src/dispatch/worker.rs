@@ -483,10 +483,11 @@ impl Worker {
         }
     }
 
-    /// Sends a step whose intent is durable. A shutdown gives the game a last while to answer.
+    /// Sends a step whose intent is durable, unless its server was paused meanwhile. A shutdown gives the game a last
+    /// while to answer.
     async fn send(&mut self, sent: &Sent<'_>) -> Option<Outcome> {
         let Sent { server, step, .. } = sent;
-        if self.shutdown.is_cancelled() {
+        if self.shutdown.is_cancelled() || !self.may_ask(server) {
             return Some(Outcome::NotSent);
         }
         let limit = server.timeouts.command;

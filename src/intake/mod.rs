@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -53,6 +53,8 @@ pub struct Intake {
     board: Board,
     dispatch: Dispatch,
     pauses: Pauses,
+    /// Held by who changes the pauses, in the ledger and then in memory: so both say the same.
+    pausing: Mutex<()>,
     shutdown: CancellationToken,
     tasks: Tasks,
     /// The place of the last plan among all plans.
@@ -84,6 +86,7 @@ impl Intake {
             board,
             dispatch,
             pauses,
+            pausing: Mutex::default(),
             shutdown,
             tasks,
             last_order: AtomicU64::new(0),
@@ -97,15 +100,11 @@ impl Intake {
         let open = self.ledger.attended_grants()?;
         let last = open.iter().filter_map(|record| Some(record.grant.plan()?.order)).max();
         self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
-        let mut planned = Vec::new();
+        let (mut planned, mut received) = (Vec::new(), Vec::new());
         for record in open {
-            let event = &record.grant.event;
             match record.grant.plan() {
                 Some(plan) => planned.push((plan.order, self.interrupted(record.grant).await?)),
-                None => {
-                    let (follower, _) = self.board.follow(event);
-                    self.tasks.spawn(Arc::clone(self).advance(event.clone(), follower));
-                }
+                None => received.push(record.grant.event),
             }
         }
         // The workers hear of all of them before they begin, and so begin with the first.
@@ -115,6 +114,11 @@ impl Intake {
             self.surroundings.report.doubts(grant, &config);
         }
         self.announce(planned.iter().map(|(_, grant)| grant));
+        // Only now: what is planned from now on comes after those.
+        for event in received {
+            let (follower, _) = self.board.follow(&event);
+            self.tasks.spawn(Arc::clone(self).advance(event, follower));
+        }
         Ok(())
     }
 
@@ -284,19 +288,31 @@ impl Intake {
             self.board.publish(event, Standing::ApiDown);
             tokio::select! {
                 biased;
-                () = self.wait_to_ask(event, follower, asked_for, wait) => {}
+                waited = self.wait_to_ask(event, follower, asked_for, wait) => waited?,
                 () = self.shutdown.cancelled() => return Ok(None),
+            }
+            if !self.is_to_be_fetched(event)? {
+                return Ok(self.ledger.get(event)?.map(|record| record.grant));
             }
         }
     }
 
     /// Waits until the API is to be asked again: after `wait`, or before that, but not before what it `asked_for`, when
-    /// the event is delivered again.
-    async fn wait_to_ask(&self, event: &EventKey, follower: &Follower, asked_for: Duration, wait: Duration) {
+    /// the event is delivered again. It ends at once when the event is cancelled.
+    async fn wait_to_ask(
+        &self,
+        event: &EventKey,
+        follower: &Follower,
+        asked_for: Duration,
+        wait: Duration,
+    ) -> Result<(), LedgerError> {
         let begun = Instant::now();
-        let too_early = async {
+        let cancelled = async {
             loop {
                 follower.nudged().await;
+                if !self.is_to_be_fetched(event)? {
+                    return Ok(());
+                }
                 self.board.publish(event, Standing::ApiDown);
             }
         };
@@ -304,7 +320,7 @@ impl Intake {
             tokio::select! {
                 biased;
                 () = sleep(asked_for) => {}
-                () = too_early => {}
+                cancelled = cancelled => return cancelled,
             }
         }
         tokio::select! {
@@ -312,6 +328,12 @@ impl Intake {
             () = sleep_until(begun + wait) => {}
             () = follower.nudged() => {}
         }
+        Ok(())
+    }
+
+    /// Whether the API has to tell the vote of an event: the operator may have cancelled it.
+    fn is_to_be_fetched(&self, event: &EventKey) -> Result<bool, LedgerError> {
+        Ok(self.ledger.get(event)?.is_none_or(|record| record.grant.actions() == [Action::Fetch]))
     }
 
     async fn ask(&self, event: &EventKey, again: bool) -> Result<Vote, FetchError> {

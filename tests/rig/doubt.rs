@@ -29,9 +29,9 @@ fn doubt_of(line: &str) -> Option<Doubt> {
 }
 
 impl Rig {
-    /// Whether the game has run the command of a doubt.
+    /// Whether the command of a doubt took effect in the game.
     pub fn has_run(&self, doubt: &Doubt) -> bool {
-        self.game.console().iter().any(|executed| executed.command == doubt.command)
+        self.game.console().iter().any(|executed| executed.effects.contains(&doubt.command))
     }
 
     /// `votive resolve` by what the game's console says, to be spawned. Gives whether the daemon took it.
