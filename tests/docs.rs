@@ -1,5 +1,5 @@
-//! What docs/rewards.md says of keys, defaults and placeholders is what the loader does with them, and every piece of
-//! `rewards.yaml` in the documents is one that it takes.
+//! What docs/rewards.md says of keys, defaults and placeholders is what the loader does with them, every piece of
+//! `rewards.yaml` in the documents is one that it takes, and every test that the documents name is there.
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,11 +7,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use clap::ValueEnum;
 use regex::Regex;
 use tempfile::TempDir;
 use votive::config::{self, Config, Problem, Sources};
 use votive::domain::counter::Count;
 use votive::domain::template::{Placeholder, Template, Values};
+use votive::failpoint::Point;
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -234,4 +236,39 @@ fn links_in_the_reference_lead_somewhere() {
         }
     }
     assert!(seen >= 20, "only {seen} links were found");
+}
+
+#[test]
+fn every_test_that_the_guarantees_name_is_there() {
+    fn sources(directory: &Path, text: &mut String) {
+        for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                sources(&entry, text);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&fs::read_to_string(entry).unwrap());
+            }
+        }
+    }
+    let mut text = String::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut text);
+    let document = read("docs/guarantees.md");
+    // No name of a key or a command has as many words.
+    let name = Regex::new("`([a-z]+(?:_[a-z0-9]+){4,})`").unwrap();
+    let names: BTreeSet<&str> =
+        name.captures_iter(&document).map(|found| found.extract::<1>().1[0]).collect();
+    assert!(names.len() >= 10, "only {names:?} were found");
+    for name in names {
+        assert!(
+            text.contains(&format!("fn {name}(")),
+            "docs/guarantees.md names {name}, and no test is called so"
+        );
+    }
+    for point in Point::value_variants() {
+        let point = point.to_possible_value().unwrap();
+        assert!(
+            document.contains(&format!("`{}`", point.get_name())),
+            "{} is not in the table",
+            point.get_name()
+        );
+    }
 }
