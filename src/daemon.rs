@@ -10,11 +10,13 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Live, Sources};
 use crate::failpoint::{Point, crash_at};
+use crate::http::metrics::{self, Watched};
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
@@ -43,11 +45,13 @@ pub enum DaemonError {
         /// What happened to it.
         error: LedgerError,
     },
-    /// The webhook's address cannot be bound.
+    /// The address of the webhook or of the metrics cannot be bound.
     #[error(
-        "{address}: cannot listen there: {error}. Set webhook.listen in rewards.yaml to a free address of this machine"
+        "{address}: cannot listen there: {error}. Set {key} in rewards.yaml to a free address of this machine"
     )]
     Listen {
+        /// The key that says so.
+        key: &'static str,
         /// Which one.
         address: std::net::SocketAddr,
         /// What the system said.
@@ -68,16 +72,32 @@ pub enum DaemonError {
     Tls(reqwest::Error),
 }
 
-/// Binds the webhook's address.
+/// Where the daemon listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For deliveries.
+    pub webhook: TcpListener,
+    /// For whoever watches it, if the owner wants that.
+    pub metrics: Option<TcpListener>,
+}
+
+/// Binds the address of the webhook, and that of the metrics if there is one.
 ///
 /// # Errors
 /// [`DaemonError::Listen`].
-pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
-    let address = config.webhook.listen;
-    TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })
+pub async fn listen(config: &Config) -> Result<Listeners, DaemonError> {
+    let bind = async |key, address| {
+        TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { key, address, error })
+    };
+    let webhook = bind("webhook.listen", config.webhook.listen).await?;
+    let metrics = match config.metrics.listen {
+        Some(address) => Some(bind("metrics.listen", address).await?),
+        None => None,
+    };
+    Ok(Listeners { webhook, metrics })
 }
 
-/// Runs the daemon on a listener that is bound, with its control socket at the path `socket`, until `shutdown`. It
+/// Runs the daemon on listeners that are bound, with its control socket at the path `socket`, until `shutdown`. It
 /// cancels `shutdown` itself when the ledger fails. Everything that was acknowledged is in the ledger when this
 /// returns. The configuration was loaded from `sources`, and is again when the control socket or `hangup` asks for it.
 ///
@@ -85,7 +105,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
 /// [`DaemonError`] where it cannot start or cannot go on.
 pub async fn run(
     (config, sources): (Config, Sources),
-    listener: TcpListener,
+    listeners: Listeners,
     socket: PathBuf,
     shutdown: CancellationToken,
     hangup: Arc<Notify>,
@@ -104,16 +124,22 @@ pub async fn run(
 
     let tasks = Tasks::default();
     let config = Live::new(config);
+    let clock = surroundings.clock.clone();
     let intake = Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone())
         .await
         .map_err(ledger_failed)?;
-    if let Ok(address) = listener.local_addr() {
+    if let Ok(address) = listeners.webhook.local_addr() {
         tracing::info!("listening on http://{address}{}", config.now().webhook.path);
     }
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
+    let watching = listeners.metrics.map(|listener| {
+        let ledger = (ledger.clone(), path.clone());
+        let watched = Watched::new(config.clone(), ledger, report.metrics().clone(), clock, shutdown.clone());
+        tokio::spawn(watch(listener, watched))
+    });
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
-    tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
+    tasks.spawn(server::serve(listeners.webhook, shutdown.clone(), move |request| {
         webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
     }));
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
@@ -136,6 +162,8 @@ pub async fn run(
         tasks.kill();
         tasks.ended().await;
     }
+    // Until here it says that Votive is not ready.
+    watching.iter().for_each(JoinHandle::abort);
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
     ledger.ping().await.map_err(ledger_failed)?;
     crash_at(Point::Drained);
@@ -162,6 +190,18 @@ fn bind_socket(path: &Path) -> Result<UnixListener, DaemonError> {
         Ok(listener)
     };
     bind().map_err(|error| DaemonError::Socket { path: path.to_owned(), error })
+}
+
+/// Answers whoever watches the daemon, also while it stops.
+async fn watch(listener: TcpListener, watched: Watched) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("metrics are at http://{address}{}", metrics::METRICS_PATH);
+    }
+    let watched = Arc::new(watched);
+    server::serve(listener, CancellationToken::new(), move |request| {
+        metrics::handle(request, Arc::clone(&watched))
+    })
+    .await;
 }
 
 /// Tells systemd that Votive lives, as long as the ledger's writer answers. Ends where nobody wants to know.

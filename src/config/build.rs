@@ -8,8 +8,8 @@ use super::problem::{At, Problems};
 use super::rewards::{self, Context};
 use super::yaml::{Node, Value};
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, secrets, servers,
-    values,
+    Acknowledge, Config, Gamemonitoring, Metrics, Players, Sources, Webhook, address, calendar, secrets,
+    servers, values,
 };
 use crate::http::webhook::HEALTH_PATH;
 
@@ -18,6 +18,8 @@ const API_URL: &str = "https://api.gamemonitoring.net";
 pub(crate) const STATE_DIR: &str = "/var/lib/votive";
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
+/// An example: nothing is listened on unless the owner says so.
+const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8788);
 const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";
 /// The platform's time-out is not published; 5 s is thought to be safe.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
@@ -38,6 +40,7 @@ pub(super) fn build(
     let state_dir = state_directory(problems, section.get("state_dir"), sources);
     let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), secrets);
     let webhook = webhook(problems, section.get("webhook"));
+    let metrics = metrics(problems, section.get("metrics"), webhook.listen);
     let players = players(problems, section.get("players"));
     let calendar = calendar::read(problems, section.get("calendar"));
     let values = values::read(problems, section.get("values"));
@@ -53,7 +56,7 @@ pub(super) fn build(
         calendar::warn_of_utc(problems, &rewards);
     }
     let servers = servers::read(problems, servers, &rewards, &values, secrets);
-    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers })
+    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, metrics, players, calendar, servers })
 }
 
 fn longest_name(servers: Option<&Node>) -> &str {
@@ -151,6 +154,18 @@ fn webhook(problems: &mut Problems, node: Option<&Node>) -> Webhook {
         acknowledge: problems.choice(section.get("acknowledge"), &choices).unwrap_or_default(),
         answer_within: problems.duration(section.get("answer_within"), range, ANSWER_WITHIN),
     }
+}
+
+fn metrics(problems: &mut Problems, node: Option<&Node>, taken: SocketAddr) -> Metrics {
+    let section = problems.section(node, "metrics").unwrap_or_default();
+    let node = section.get("listen");
+    let address = |text: &str| text.parse().ok();
+    let listen = problems.parsed(node, "an IP address and a port", &METRICS.to_string(), address);
+    if let (Some(node), true) = (node, listen == Some(taken) && taken.port() != 0) {
+        let message = "deliveries arrive at this address already, as webhook.listen says";
+        problems.error(node.place(), message, format!("take another port: `listen: {METRICS}`"));
+    }
+    Metrics { listen }
 }
 
 fn is_path(text: &str) -> bool {

@@ -14,7 +14,7 @@ pub(super) enum Override {
 use Override::{Text, Yaml};
 
 /// Every key; `*` stands for a name of the owner's, or for a place in a list.
-pub(super) const KEYS: [(&str, Override); 61] = [
+pub(super) const KEYS: [(&str, Override); 62] = [
     ("state_dir", Text),
     ("gamemonitoring.api_url", Text),
     ("gamemonitoring.signing_token", Text),
@@ -23,6 +23,7 @@ pub(super) const KEYS: [(&str, Override); 61] = [
     ("webhook.path", Text),
     ("webhook.acknowledge", Text),
     ("webhook.answer_within", Text),
+    ("metrics.listen", Text),
     ("players.bedrock_prefix", Text),
     ("players.poll_every", Text),
     ("calendar.time_zone", Text),
@@ -132,7 +133,17 @@ mod tests {
     fn sections() {
         assert_eq!(
             under(""),
-            ["state_dir", "gamemonitoring", "webhook", "players", "calendar", "values", "servers", "rewards"]
+            [
+                "state_dir",
+                "gamemonitoring",
+                "webhook",
+                "metrics",
+                "players",
+                "calendar",
+                "values",
+                "servers",
+                "rewards"
+            ]
         );
         assert_eq!(under("rewards.*.one_of.*"), ["weight", "commands"]);
         assert_eq!(under("servers.*.replies"), ["success", "offline", "failure", "list"]);

@@ -1,5 +1,6 @@
-//! HTTP/1 in: the limits of the edge, the webhook, and what the command line asks over a Unix socket.
+//! HTTP/1 in: the limits of the edge, the webhook, the metrics, and what the command line asks over a Unix socket.
 
 pub mod admin;
+pub mod metrics;
 pub mod server;
 pub mod webhook;

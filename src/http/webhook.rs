@@ -23,8 +23,12 @@ pub const HEALTH_PATH: &str = "/healthz";
 
 /// Answers one request on the webhook's listener.
 pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>, report: Report) -> Answer {
-    let answer = answer_to(request, &config.now(), &intake, &report).await;
-    report.delivery_answered(answer.status());
+    let config = config.now();
+    let is_delivery = request.method() == Method::POST && request.uri().path() == config.webhook.path;
+    let answer = answer_to(request, &config, &intake, &report).await;
+    if is_delivery {
+        report.delivery_answered(answer.status());
+    }
     answer
 }
 
@@ -99,7 +103,8 @@ fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)
     envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
 }
 
-fn wrong_method(allowed: &'static str) -> Answer {
+/// The answer to a method that is not `allowed` where another one is.
+pub(super) fn wrong_method(allowed: &'static str) -> Answer {
     let mut answer = sentence(StatusCode::METHOD_NOT_ALLOWED, format!("Only {allowed} is answered here."));
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     answer

@@ -67,6 +67,7 @@ impl Intake {
         tasks: Tasks,
     ) -> Result<Arc<Self>, LedgerError> {
         let board = Board::default();
+        surroundings.report.started(surroundings.clock.now());
         let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks);
         let intake = Arc::new(Intake {
             config,
@@ -116,6 +117,7 @@ impl Intake {
     /// [`LedgerError`] where the ledger fails.
     pub fn reload(&self, config: Config) -> Result<usize, LedgerError> {
         self.config.replace(config);
+        self.surroundings.report.reloaded(self.surroundings.clock.now());
         let mut planned: Vec<Grant> =
             self.ledger.attended_grants()?.into_iter().map(|record| record.grant).collect();
         // What is still fetched is planned with the configuration of that moment.

@@ -104,7 +104,8 @@ impl Intake {
             let fact = Fact::Award(index, AwardFact::Settled { ran });
             // Somebody else may have settled it in the meantime.
             if let Ok(grant) = self.apply(&record.grant.event, fact).await? {
-                self.surroundings.report.settled(&grant.event, &award.reward, ran);
+                let config = self.config.now();
+                self.surroundings.report.settled(&grant, index, ran, &config, self.surroundings.clock.now());
                 settled.push(award.reward.clone());
                 after = Some(grant);
             }

@@ -1,9 +1,12 @@
 //! What the daemon tells of its work: one method for each thing that a person cares about. Text from outside is escaped
 //! and cut, so that it can neither forge a line of the log nor flood it.
 
+pub mod metrics;
+
 use std::time::Duration;
 
 use hyper::StatusCode;
+use jiff::Timestamp;
 
 use crate::config::{Config, GameServer};
 use crate::dispatch::outcome::Sent;
@@ -16,16 +19,39 @@ use crate::domain::reward::InDoubtRule;
 use crate::domain::standing::refusal;
 use crate::domain::vote::Vote;
 use crate::platform::FetchError;
-use crate::rcon::Outcome;
+use crate::rcon::{ConnectError, Outcome};
 use crate::text::Outside;
+use metrics::Metrics;
+
+/// Stands for the name of a game server that is not configured.
+const NO_SERVER: &str = "?";
 
 /// Tells what happens. Clones tell the same people.
 #[derive(Clone, Debug, Default)]
-pub struct Report {}
+pub struct Report {
+    metrics: Metrics,
+}
 
 impl Report {
+    /// What is measured of all that.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Votive begins its work, with the configuration that was just read.
+    pub(crate) fn started(&self, now: Timestamp) {
+        self.metrics.started(now);
+        self.metrics.configured(now);
+    }
+
+    /// Another configuration holds from now on.
+    pub(crate) fn reloaded(&self, now: Timestamp) {
+        self.metrics.configured(now);
+    }
+
     /// A delivery was answered, of whatever kind.
     pub(crate) fn delivery_answered(&self, status: StatusCode) {
+        self.metrics.delivery(status);
         tracing::debug!(status = status.as_u16(), "delivery answered");
     }
 
@@ -36,6 +62,7 @@ impl Report {
 
     /// The API was asked for a vote, and this came of it.
     pub(crate) fn api_asked(&self, took: Duration, answer: &Result<Vote, FetchError>) {
+        self.metrics.api(took, answer);
         tracing::debug!(milliseconds = took.as_millis(), ok = answer.is_ok(), "asked the API");
     }
 
@@ -44,8 +71,14 @@ impl Report {
         tracing::warn!(%event, attempts, "waiting for the API: {why}; asking again in {} s", wait.as_secs_f64().ceil());
     }
 
+    /// A game server was not connected to.
+    pub(crate) fn not_connected(&self, server: &GameServer, why: &ConnectError) {
+        self.metrics.no_connection(server, why);
+    }
+
     /// A game server cannot be used, for another reason than the last time.
     pub(crate) fn server_down(&self, server: &GameServer, why: &str) {
+        self.metrics.server(server, false);
         tracing::warn!(
             server = %server.name, address = %server.rcon, password = %server.password_source,
             "the game server {why}; its rewards wait and are issued when it is back"
@@ -59,6 +92,7 @@ impl Report {
 
     /// A command went out to a game server, of whatever kind, and this came of it.
     pub(crate) fn game_asked(&self, server: &GameServer, took: Duration, outcome: &Outcome) {
+        self.metrics.command(server, took, outcome);
         tracing::trace!(server = %server.name, milliseconds = took.as_millis(), ?outcome, "asked the game");
     }
 
@@ -84,6 +118,7 @@ impl Report {
     /// A vote as a whole is refused.
     pub(crate) fn vote_refused(&self, grant: &Grant) {
         if let Stage::Refused { reason, vote, until_retried } = &grant.stage {
+            self.metrics.vote_refused();
             let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
             let reason = refusal(&grant.event, reason, *until_retried);
             tracing::warn!(event = %grant.event, nickname = %Outside(nickname), "refused: {reason}");
@@ -106,6 +141,7 @@ impl Report {
     /// A command was answered with a text that no rule knows.
     pub(crate) fn unrecognised(&self, sent: &Sent<'_>, reply: &str) {
         let Sent { event, player, server, award, step } = sent;
+        self.metrics.unrecognised(server);
         tracing::info!(
             %event, %player, server = %server.name, reward = %award.reward, command = %Outside(&step.command),
             reply = %Outside(reply), "unrecognised reply; the command counts as run"
@@ -115,6 +151,7 @@ impl Report {
     /// A command has ended. How its award stands then is a line of its own.
     pub(crate) fn step_ended(&self, sent: &Sent<'_>, fact: &AwardFact) {
         let Sent { event, player, server, award, step } = sent;
+        self.metrics.step(server, fact);
         let (server, reward, command) = (&server.name, &award.reward, Outside(&step.command));
         match fact {
             AwardFact::Ran { reply } => {
@@ -134,8 +171,14 @@ impl Report {
         }
     }
 
+    /// An award has ended well or not; perhaps it was the last one of its grant.
+    pub(crate) fn award_ended(&self, grant: &Grant, now: Timestamp) {
+        self.metrics.granted(grant, now);
+    }
+
     /// An award stands differently than before.
     pub(crate) fn award_stands(&self, event: &EventKey, plan: &Plan, award: &Award, server: &str) {
+        self.metrics.award(server, &award.state);
         let (player, reward) = (&plan.player, &award.reward);
         match &award.state {
             AwardState::Done => tracing::info!(%event, %player, %server, %reward, "granted"),
@@ -183,8 +226,13 @@ impl Report {
     }
 
     /// The operator has settled what was in doubt.
-    pub(crate) fn settled(&self, event: &EventKey, reward: &str, ran: bool) {
-        tracing::info!(%event, %reward, ran, "settled by the operator");
+    pub(crate) fn settled(&self, grant: &Grant, award: usize, ran: bool, config: &Config, now: Timestamp) {
+        let Some((plan, award)) = grant.plan().and_then(|plan| Some((plan, plan.awards.get(award)?))) else {
+            return;
+        };
+        self.metrics.award(server_name(plan, config), &award.state);
+        self.metrics.granted(grant, now);
+        tracing::info!(event = %grant.event, reward = %award.reward, ran, "settled by the operator");
     }
 
     /// The operator wants it tried again.
@@ -194,5 +242,5 @@ impl Report {
 }
 
 fn server_name<'a>(plan: &Plan, config: &'a Config) -> &'a str {
-    config.server(&plan.vote.server).map_or("?", |server| &server.name)
+    config.server(&plan.vote.server).map_or(NO_SERVER, |server| &server.name)
 }
