@@ -43,15 +43,15 @@ gamemonitoring: {signing_token: a-token-for-the-simulation}
 webhook: {path: /votes}
 servers:
   survival:
-    {id: 1, rcon: '127.0.0.1:1', password: rcon-password, rewards: [daily, score], pace: 1000/s, receipts: auto,
+    {id: 1, rcon: '127.0.0.1:1', password: rcon-password, rewards: [daily, score, thanks], pace: 1000/s, receipts: auto,
     receipts_keep: 1h}
   creative:
     {id: 2, rcon: '127.0.0.1:2', password: rcon-password, rewards: [daily, typo], pace: 1000/s, receipts: never}
 rewards:
   daily:
-    commands:
-      - 'give {player} minecraft:diamond 1'
-      - {run: 'say {player} voted', require_online: false, optional: true}
+    commands: ['give {player} minecraft:diamond 1']
+  thanks:
+    commands: [{run: 'say {player} voted', require_online: false, optional: true}]
   score:
     commands: [{run: 'scoreboard players add {player} votes 1', require_online: false}]
   typo:
@@ -174,15 +174,15 @@ impl Daemon {
 
     /// Delivers a vote, to be spawned: the status of the answer.
     pub fn deliver(&self, number: u64) -> impl Future<Output = u16> + Send + use<> {
-        self.post(format!("vote-{number}"), TOKEN)
+        self.post(&format!("vote-{number}"), TOKEN)
     }
 
     /// The same, signed by somebody who does not know the token.
     pub fn forge(&self, number: u64) -> impl Future<Output = u16> + Send + use<> {
-        self.post(format!("forged-{number}"), "another token")
+        self.post(&format!("forged-{number}"), "another token")
     }
 
-    fn post(&self, id: String, token: &str) -> impl Future<Output = u16> + Send + use<> {
+    fn post(&self, id: &str, token: &str) -> impl Future<Output = u16> + Send + use<> {
         let signature = sign(token, &format!("event_id={id}&event_type=server.vote&is_test=false"));
         let body = format!(
             r#"{{"event_id":"{id}","event_type":"server.vote","is_test":false,"signature":"{signature}"}}"#
