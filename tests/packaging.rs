@@ -99,6 +99,7 @@ fn every_subcommand_and_option_that_is_written_about_exists() {
         "docs/backup.md",
         "docs/configuration.md",
         "docs/guarantees.md",
+        "docs/metrics.md",
         "CHANGELOG.md",
         "rewards.yaml",
     ] {
