@@ -21,6 +21,7 @@ use votive::domain::signature::sign;
 use votive::domain::vote::{ServerRef, Vote};
 use votive::http::metrics::{self, Watched};
 use votive::http::server::{self, Listener};
+use votive::http::trial::Trials;
 use votive::http::webhook;
 use votive::intake::Intake;
 use votive::ledger::Ledger;
@@ -96,9 +97,11 @@ struct Door(Mutex<mpsc::UnboundedReceiver<DuplexStream>>);
 
 impl Listener for Door {
     type Stream = DuplexStream;
+    type Peer = ();
 
-    async fn next(&self) -> io::Result<DuplexStream> {
-        self.0.lock().await.recv().await.ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+    async fn next(&self) -> io::Result<(DuplexStream, ())> {
+        let stream = self.0.lock().await.recv().await;
+        stream.map(|stream| (stream, ())).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -151,7 +154,7 @@ impl Daemon {
         let ledger = Ledger::on(open(&file), &tasks).unwrap();
         let live = Live::new(config);
         let intake =
-            Intake::start(live.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone());
+            Intake::start(live.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), false);
         let intake = intake.await.unwrap();
         let watched = Watched::new(
             live.clone(),
@@ -163,10 +166,10 @@ impl Daemon {
         let (watched, taking_in) = (Arc::new(watched), Arc::clone(&intake));
         let (webhook_door, webhook) = door();
         let (metrics_door, metrics) = door();
-        tasks.spawn(server::serve(webhook_door, shutdown.clone(), move |request| {
-            webhook::handle(request, live.clone(), Arc::clone(&taking_in), report.clone())
+        tasks.spawn(server::serve(webhook_door, shutdown.clone(), move |request, ()| {
+            webhook::handle(request, live.clone(), Arc::clone(&taking_in), report.clone(), Trials::default())
         }));
-        tasks.spawn(server::serve(metrics_door, shutdown, move |request| {
+        tasks.spawn(server::serve(metrics_door, shutdown, move |request, ()| {
             metrics::handle(request, Arc::clone(&watched))
         }));
         Daemon { games, intake, ledger, webhook, metrics, _directory: directory }
