@@ -11,12 +11,14 @@ use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Live, Sources};
 use crate::failpoint::{Point, crash_at};
 use crate::http::admin::Admin;
+use crate::http::metrics::{self, Watched};
 use crate::http::trial::Trials;
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
@@ -47,11 +49,13 @@ pub enum DaemonError {
         /// What happened to it.
         error: LedgerError,
     },
-    /// The webhook's address cannot be bound.
+    /// The address of the webhook or of the metrics cannot be bound.
     #[error(
-        "{address}: cannot listen there: {error}. Set webhook.listen in rewards.yaml to a free address of this machine"
+        "{address}: cannot listen there: {error}. Set {key} in rewards.yaml to a free address of this machine"
     )]
     Listen {
+        /// The key that says so.
+        key: &'static str,
         /// Which one.
         address: std::net::SocketAddr,
         /// What the system said.
@@ -72,16 +76,32 @@ pub enum DaemonError {
     Tls(reqwest::Error),
 }
 
-/// Binds the webhook's address.
+/// Where the daemon listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For deliveries.
+    pub webhook: TcpListener,
+    /// For whoever watches it, if the owner wants that.
+    pub metrics: Option<TcpListener>,
+}
+
+/// Binds the address of the webhook, and that of the metrics if there is one.
 ///
 /// # Errors
 /// [`DaemonError::Listen`].
-pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
-    let address = config.webhook.listen;
-    TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { address, error })
+pub async fn listen(config: &Config) -> Result<Listeners, DaemonError> {
+    let bind = async |key, address| {
+        TcpListener::bind(address).await.map_err(|error| DaemonError::Listen { key, address, error })
+    };
+    let webhook = bind("webhook.listen", config.webhook.listen).await?;
+    let metrics = match config.metrics.listen {
+        Some(address) => Some(bind("metrics.listen", address).await?),
+        None => None,
+    };
+    Ok(Listeners { webhook, metrics })
 }
 
-/// Runs the daemon on a listener that is bound, with its control socket at the path `socket`, until `shutdown`. It
+/// Runs the daemon on listeners that are bound, with its control socket at the path `socket`, until `shutdown`. It
 /// cancels `shutdown` itself when the ledger fails. Everything that was acknowledged is in the ledger when this
 /// returns. The configuration was loaded from `sources`, and is again when the control socket or `hangup` asks for it.
 /// On `hold`, it begins with every game server paused.
@@ -90,7 +110,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener, DaemonError> {
 /// [`DaemonError`] where it cannot start or cannot go on.
 pub async fn run(
     (config, sources): (Config, Sources),
-    listener: TcpListener,
+    listeners: Listeners,
     socket: PathBuf,
     shutdown: CancellationToken,
     hangup: Arc<Notify>,
@@ -112,23 +132,29 @@ pub async fn run(
     let tasks = Tasks::default();
     let config = Live::new(config);
     let clock = surroundings.clock.clone();
-    let telling = notifications.run(config.clone(), ledger.clone(), clock, report.clone(), shutdown.clone());
+    let telling =
+        notifications.run(config.clone(), ledger.clone(), clock.clone(), report.clone(), shutdown.clone());
     tasks.spawn(telling);
     let intake =
         Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
             .await
             .map_err(ledger_failed)?;
     // A listener that is bound has an address.
-    let address = listener.local_addr().unwrap_or(config.now().webhook.listen);
+    let address = listeners.webhook.local_addr().unwrap_or(config.now().webhook.listen);
     tracing::info!("listening on http://{address}{}", config.now().webhook.path);
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
+    let watching = listeners.metrics.map(|listener| {
+        let ledger = (ledger.clone(), path.clone());
+        let watched = Watched::new(config.clone(), ledger, report.metrics().clone(), clock, shutdown.clone());
+        tokio::spawn(watch(listener, watched))
+    });
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
     let trials = Trials::default();
     let (webhook_trials, webhook_report) = (trials.clone(), report.clone());
     tasks.spawn(report.clone().sum_up_in_time(shutdown.clone()));
     let last_words = report.clone();
-    tasks.spawn(server::serve(listener, shutdown.clone(), move |request, ()| {
+    tasks.spawn(server::serve(listeners.webhook, shutdown.clone(), move |request, ()| {
         let (config, intake) = (webhook_config.clone(), Arc::clone(&webhook_intake));
         webhook::handle(request, config, intake, webhook_report.clone(), webhook_trials.clone())
     }));
@@ -155,6 +181,8 @@ pub async fn run(
         tasks.ended().await;
     }
     last_words.sum_up();
+    // Until here it says that Votive is not ready.
+    watching.iter().for_each(JoinHandle::abort);
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
     ledger.ping().await.map_err(ledger_failed)?;
     crash_at(Point::Drained);
@@ -181,6 +209,18 @@ fn bind_socket(path: &Path) -> Result<UnixListener, DaemonError> {
         Ok(listener)
     };
     bind().map_err(|error| DaemonError::Socket { path: path.to_owned(), error })
+}
+
+/// Answers whoever watches the daemon, also while it stops.
+async fn watch(listener: TcpListener, watched: Watched) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("metrics are at http://{address}{}", metrics::METRICS_PATH);
+    }
+    let watched = Arc::new(watched);
+    server::serve(listener, CancellationToken::new(), move |request, ()| {
+        metrics::handle(request, Arc::clone(&watched))
+    })
+    .await;
 }
 
 /// Tells systemd that Votive lives, as long as the ledger's writer answers. Ends where nobody wants to know.

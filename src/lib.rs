@@ -4,7 +4,7 @@
 //!
 //! - [`domain`]: what is decided, as pure functions
 //! - [`config`]: `rewards.yaml` becomes a valid `Config`
-//! - [`http`]: the webhook and the control socket; [`control`]: what is said over that one
+//! - [`http`]: the webhook, the metrics and the control socket; [`control`]: what is said over that one
 //! - [`intake`]: from an event to a grant: look up, fetch, plan, record
 //! - [`platform`]: the platform's API
 //! - [`ledger`]: the durable record

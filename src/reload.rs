@@ -207,6 +207,7 @@ fn needs_restart(old: &Config, new: &Config, sources: &Sources) -> Vec<Problem> 
         ("state_dir", old.state_dir != new.state_dir),
         ("gamemonitoring.api_url", old.gamemonitoring.api_url != new.gamemonitoring.api_url),
         ("webhook.listen", old.webhook.listen != new.webhook.listen),
+        ("metrics.listen", old.metrics.listen != new.metrics.listen),
     ];
     let problem = |key: &str| Problem {
         level: Level::Error,

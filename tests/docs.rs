@@ -223,9 +223,15 @@ fn links_in_the_reference_lead_somewhere() {
     };
     let link = Regex::new(r"\]\(([^)#]*)(?:#([^)]+))?\)").unwrap();
     let mut seen = 0;
-    for name in
-        ["rewards.md", "configuration.md", "migrating.md", "logging.md", "commands.md", "notifications.md"]
-    {
+    for name in [
+        "rewards.md",
+        "configuration.md",
+        "migrating.md",
+        "logging.md",
+        "commands.md",
+        "metrics.md",
+        "notifications.md",
+    ] {
         for found in link.captures_iter(&read(&format!("docs/{name}"))) {
             let file = if found[1].is_empty() { name } else { &found[1] };
             let document = read(&format!("docs/{file}"));

@@ -102,6 +102,7 @@ fn every_subcommand_and_option_that_is_written_about_exists() {
         "docs/guarantees.md",
         "docs/logging.md",
         "docs/notifications.md",
+        "docs/metrics.md",
         "CHANGELOG.md",
         "rewards.yaml",
     ] {

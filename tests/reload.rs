@@ -115,6 +115,7 @@ async fn what_is_in_use_since_the_start_needs_a_restart() {
     let api = rig.platform.api_url();
     for (key, from, to) in [
         ("webhook.listen", "listen: 127.0.0.1:0", "listen: 127.0.0.1:1"),
+        ("metrics.listen", "players:\n", "metrics: {listen: 127.0.0.1:1}\nplayers:\n"),
         ("gamemonitoring.api_url", api.as_str(), "http://127.0.0.1:1"),
     ] {
         write(&rig, &good.replace(from, to).replace("diamond 3", "diamond 9"));

@@ -17,6 +17,7 @@ const EVERYTHING: &str = r#"
 state_dir: /tmp/x
 gamemonitoring: {signing_token_file: [token, second], api_url: 'https://api.gamemonitoring.net'}
 webhook: {listen: '[::1]:8787', path: /votes, public_url: 'https://votes.example.org/votes', acknowledge: granted, answer_within: 4s}
+metrics: {listen: '127.0.0.1:8788'}
 players: {bedrock_prefix: '.', poll_every: 5s}
 calendar: {time_zone: Europe/Moscow, grace: 1d}
 values: {prefix: '[Votes]', from_2026: x}
@@ -100,7 +101,7 @@ notify:
 "#;
 
 /// Mistakes: what stands in the text above, and what stands in its place.
-const BROKEN: [(&str, &str); 54] = [
+const BROKEN: [(&str, &str); 56] = [
     ("state_dir: /tmp/x", "state_dirr: /tmp/x"),
     ("gamemonitoring: {signing_token_file: [token, second],", "gamemonitoring: {"),
     ("[token, second]", "[]"),
@@ -109,6 +110,8 @@ const BROKEN: [(&str, &str); 54] = [
     ("path: /votes", "path: votes"),
     ("acknowledge: granted", "acknowledge: given"),
     ("answer_within: 4s", "answer_within: 4"),
+    ("listen: '127.0.0.1:8788'", "listen: 8788"),
+    ("metrics: {listen:", "metrics: {lisen:"),
     ("bedrock_prefix: '.'", "bedrock_prefix: '*'"),
     ("poll_every: 5s", "poll_every: 5sec"),
     ("grace: 1d", "grace: 1"),

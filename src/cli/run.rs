@@ -87,9 +87,9 @@ async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>, args: &Arg
         }
         stop.cancel();
     });
-    let listener = daemon::listen(&config).await?;
+    let listeners = daemon::listen(&config).await?;
     let runtime_directory = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let socket = daemon::socket_path(&config.state_dir, runtime_directory);
-    daemon::run((config, sources), listener, socket, shutdown, hangup, args.hold).await?;
+    daemon::run((config, sources), listeners, socket, shutdown, hangup, args.hold).await?;
     Ok(())
 }

@@ -8,8 +8,8 @@ use super::problem::{At, Problems};
 use super::rewards::{self, Context};
 use super::yaml::{Node, Value};
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, notify, secrets,
-    servers, values,
+    Acknowledge, Config, Gamemonitoring, Metrics, Players, Sources, Webhook, address, calendar, notify,
+    secrets, servers, values,
 };
 use crate::http::trial;
 use crate::http::webhook::HEALTH_PATH;
@@ -19,6 +19,8 @@ const API_URL: &str = "https://api.gamemonitoring.net";
 pub(crate) const STATE_DIR: &str = "/var/lib/votive";
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
+/// An example: nothing is listened on unless the owner says so.
+const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8788);
 const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";
 const PUBLIC_URL: &str = "https://votes.example.org/gamemonitoring-webhook";
 /// The platform's time-out is not published; 5 s is thought to be safe.
@@ -40,6 +42,7 @@ pub(super) fn build(
     let state_dir = state_directory(problems, section.get("state_dir"), sources);
     let gamemonitoring = gamemonitoring(problems, section.get("gamemonitoring"), secrets);
     let webhook = webhook(problems, section.get("webhook"));
+    let metrics = metrics(problems, section.get("metrics"), webhook.listen);
     let players = players(problems, section.get("players"));
     let calendar = calendar::read(problems, section.get("calendar"));
     let values = values::read(problems, section.get("values"));
@@ -58,7 +61,8 @@ pub(super) fn build(
     let context = notify::Context { own: &values, longest: &longest, server: longest_name(servers) };
     let notify = notify::read(problems, section.get("notify"), &context, secrets);
     let servers = servers::read(problems, servers, &rewards, &values, secrets);
-    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers, notify })
+    let gamemonitoring = gamemonitoring?;
+    Some(Config { state_dir, gamemonitoring, webhook, metrics, players, calendar, servers, notify })
 }
 
 fn longest_name(servers: Option<&Node>) -> &str {
@@ -174,6 +178,18 @@ fn public_url(problems: &mut Problems, node: &Node) -> Option<reqwest::Url> {
             None
         }
     }
+}
+
+fn metrics(problems: &mut Problems, node: Option<&Node>, taken: SocketAddr) -> Metrics {
+    let section = problems.section(node, "metrics").unwrap_or_default();
+    let node = section.get("listen");
+    let address = |text: &str| text.parse().ok();
+    let listen = problems.parsed(node, "an IP address and a port", &METRICS.to_string(), address);
+    if let (Some(node), true) = (node, listen == Some(taken) && taken.port() != 0) {
+        let message = "deliveries arrive at this address already, as webhook.listen says";
+        problems.error(node.place(), message, format!("take another port: `listen: {METRICS}`"));
+    }
+    Metrics { listen }
 }
 
 fn is_path(text: &str) -> bool {

@@ -14,7 +14,7 @@ pub(super) enum Override {
 use Override::{Text, Yaml};
 
 /// Every key; `*` stands for a name of the owner's, or for a place in a list.
-pub(super) const KEYS: [(&str, Override); 72] = [
+pub(super) const KEYS: [(&str, Override); 73] = [
     ("state_dir", Text),
     ("gamemonitoring.api_url", Text),
     ("gamemonitoring.signing_token", Text),
@@ -24,6 +24,7 @@ pub(super) const KEYS: [(&str, Override); 72] = [
     ("webhook.public_url", Text),
     ("webhook.acknowledge", Text),
     ("webhook.answer_within", Text),
+    ("metrics.listen", Text),
     ("players.bedrock_prefix", Text),
     ("players.poll_every", Text),
     ("calendar.time_zone", Text),
@@ -147,6 +148,7 @@ mod tests {
                 "state_dir",
                 "gamemonitoring",
                 "webhook",
+                "metrics",
                 "players",
                 "calendar",
                 "values",

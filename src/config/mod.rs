@@ -59,6 +59,8 @@ pub struct Config {
     pub gamemonitoring: Gamemonitoring,
     /// Where deliveries arrive.
     pub webhook: Webhook,
+    /// Where whoever watches Votive asks.
+    pub metrics: Metrics,
     /// What holds for players on every server.
     pub players: Players,
     /// Whose days count.
@@ -91,6 +93,13 @@ pub struct Webhook {
     pub acknowledge: Acknowledge,
     /// How long a delivery may wait for its answer, from the end of the request's head.
     pub answer_within: Duration,
+}
+
+/// Where whoever watches Votive asks.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    /// Address to bind, if any.
+    pub listen: Option<SocketAddr>,
 }
 
 /// When a delivery is acknowledged with 204.

@@ -128,6 +128,7 @@ impl Link {
                 Ok(())
             }
             Err(error) => {
+                self.report.not_connected(server, &error);
                 let wait = match error {
                     ConnectError::WrongPassword => Wait::Password,
                     _ => Wait::Server,

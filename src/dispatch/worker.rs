@@ -414,6 +414,7 @@ impl Worker {
             && let Some(award) = plan.awards.get(job.place.award)
         {
             self.surroundings.report.award_stands(&grant.event, plan, award, &server.name);
+            self.surroundings.report.award_ended(grant, self.surroundings.clock.now());
         }
         self.take_on(grant);
         if !grant.is_open() {

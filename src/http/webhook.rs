@@ -133,7 +133,8 @@ fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)
     envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
 }
 
-fn wrong_method(allowed: &'static str) -> Answer {
+/// The answer to a method that is not `allowed` where another one is.
+pub(super) fn wrong_method(allowed: &'static str) -> Answer {
     let mut answer = sentence(StatusCode::METHOD_NOT_ALLOWED, format!("Only {allowed} is answered here."));
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     answer

@@ -77,6 +77,7 @@ impl Intake {
         tasks: Tasks,
         hold: bool,
     ) -> Result<Arc<Self>, LedgerError> {
+        surroundings.report.started(surroundings.clock.now());
         let (board, pauses) = (Board::default(), Pauses::new(ledger.pauses()?, hold));
         let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks, &pauses);
         let intake = Arc::new(Intake {
@@ -130,6 +131,7 @@ impl Intake {
     /// [`LedgerError`] where the ledger fails.
     pub fn reload(&self, config: Config) -> Result<usize, LedgerError> {
         self.config.replace(config);
+        self.surroundings.report.reloaded(self.surroundings.clock.now());
         let mut planned: Vec<Grant> =
             self.ledger.attended_grants()?.into_iter().map(|record| record.grant).collect();
         // What is still fetched is planned with the configuration of that moment.

@@ -179,7 +179,7 @@ impl Intake {
             };
             if let Ok(grant) = self.ledger.update(&seen.event, decide).await? {
                 crash_at(Point::ActRecorded);
-                self.surroundings.report.settled(&grant.event, &award.reward, ran);
+                self.surroundings.report.settled(&grant, index, ran, &self.config.now(), act.at);
                 settled.push(award.reward.clone());
                 after = Some(grant);
             }

@@ -9,6 +9,7 @@
 mod backup;
 mod file;
 mod index;
+mod instruments;
 mod marker;
 mod record;
 mod restore;
@@ -39,6 +40,7 @@ pub use backup::{Backup, BackupError, BackupReader};
 pub(crate) use file::NAME;
 pub use file::{OpenError, Opened};
 pub use index::{By, Cursor, Grants};
+pub use instruments::Instruments;
 pub use record::{CounterRecord, Record, Revision, Saved, Unreadable};
 pub use restore::{RestoreError, Restored, restore};
 
@@ -71,6 +73,7 @@ pub struct Ledger {
     restored_at: Option<Timestamp>,
     requests: mpsc::Sender<writer::Request>,
     failure: Failure,
+    instruments: Instruments,
 }
 
 /// The first error of the storage. After it nothing more is read or written on this handle.
@@ -111,7 +114,8 @@ impl Ledger {
     /// Starts the writer of an open database.
     fn start(database: Database, marker: Marker, restored_at: Option<Timestamp>) -> std::io::Result<Self> {
         let (ledger, queue) = Ledger::new(database, Some(marker), restored_at);
-        writer::start(Arc::clone(&ledger.database), ledger.marker.clone(), queue, ledger.failure.clone())?;
+        let (database, marker) = (Arc::clone(&ledger.database), ledger.marker.clone());
+        writer::start(database, marker, queue, ledger.failure.clone(), ledger.instruments.clone())?;
         Ok(ledger)
     }
 
@@ -125,7 +129,8 @@ impl Ledger {
         create_tables(&database)?;
         let (ledger, queue) = Ledger::new(database, None, None);
         let database = Arc::clone(&ledger.database);
-        tasks.spawn(writer::write_all(database, None, queue, ledger.failure.clone()));
+        let (failure, instruments) = (ledger.failure.clone(), ledger.instruments.clone());
+        tasks.spawn(writer::write_all(database, None, queue, failure, instruments));
         Ok(ledger)
     }
 
@@ -136,12 +141,18 @@ impl Ledger {
     ) -> (Self, mpsc::Receiver<writer::Request>) {
         let (requests, queue) = mpsc::channel(QUEUE);
         let (database, marker) = (Arc::new(database), marker.map(Arc::new));
-        (Ledger { database, marker, restored_at, requests, failure: Failure::default() }, queue)
+        let (failure, instruments) = (Failure::default(), Instruments::default());
+        (Ledger { database, marker, restored_at, requests, failure, instruments }, queue)
     }
 
     /// When the ledger was last restored from a backup, if it was: it may have forgotten votes from before then.
     pub fn restored_at(&self) -> Option<Timestamp> {
         self.restored_at
+    }
+
+    /// What its writer measures.
+    pub fn instruments(&self) -> &Instruments {
+        &self.instruments
     }
 
     /// Waits until the ledger has failed, and gives the first error. From then on every call fails, and a restart is
@@ -181,7 +192,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Failed`] where a record cannot be read.
     pub fn attended_grants(&self) -> Result<Vec<Record>, LedgerError> {
-        self.attended(|_| true)
+        let mut records = Vec::new();
+        self.each_attended(|_| true, |record| records.push(record))?;
+        Ok(records)
     }
 
     /// Every grant of which something is still to happen.
@@ -189,26 +202,44 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Failed`] where a record cannot be read.
     pub fn open_grants(&self) -> Result<Vec<Record>, LedgerError> {
-        let mut records = self.attended(|value| value != FINAL)?;
-        // An earlier Votive did not tell them apart.
-        records.retain(|record| record.grant.is_open());
+        let mut records = Vec::new();
+        self.each_open(|record| records.push(record))?;
         Ok(records)
     }
 
-    fn attended(&self, meant: impl Fn(&[u8]) -> bool) -> Result<Vec<Record>, LedgerError> {
+    /// The same, one after the other: they can be very many.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn each_open(&self, mut visit: impl FnMut(Record)) -> Result<(), LedgerError> {
+        // An earlier Votive did not tell them apart.
+        self.each_attended(
+            |value| value != FINAL,
+            |record| {
+                if record.grant.is_open() {
+                    visit(record);
+                }
+            },
+        )
+    }
+
+    fn each_attended(
+        &self,
+        meant: impl Fn(&[u8]) -> bool,
+        mut visit: impl FnMut(Record),
+    ) -> Result<(), LedgerError> {
         self.read(|database| {
             let reading = database.begin_read()?;
             let (open, grants) = (reading.open_table(OPEN)?, reading.open_table(GRANTS)?);
-            let mut records = Vec::new();
             for entry in open.iter()? {
                 let (key, value) = entry?;
                 if meant(value.value())
                     && let Some(bytes) = grants.get(key.value())?
                 {
-                    records.push(record::decode(bytes.value())?);
+                    visit(record::decode(bytes.value())?);
                 }
             }
-            Ok(records)
+            Ok(())
         })
     }
 

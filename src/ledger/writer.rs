@@ -1,11 +1,13 @@
 //! The one thread that writes. What is waiting when it comes back from a commit shares the next one.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::index::{self, Entry};
+use super::instruments::Instruments;
 use super::marker::Marker;
 use super::record::{self, Revision};
 use super::{FINAL, Failure, LedgerError, OPEN, raise};
@@ -66,10 +68,11 @@ pub(super) fn start(
     marker: Option<Arc<Marker>>,
     queue: mpsc::Receiver<Request>,
     failure: Failure,
+    instruments: Instruments,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let thread = std::thread::Builder::new().name("ledger".to_owned());
-    thread.spawn(move || runtime.block_on(write_all(database, marker, queue, failure)))?;
+    thread.spawn(move || runtime.block_on(write_all(database, marker, queue, failure, instruments)))?;
     Ok(())
 }
 
@@ -80,6 +83,7 @@ pub(super) async fn write_all(
     marker: Option<Arc<Marker>>,
     mut queue: mpsc::Receiver<Request>,
     failure: Failure,
+    instruments: Instruments,
 ) {
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
@@ -88,7 +92,7 @@ pub(super) async fn write_all(
         {
             batch.push(next);
         }
-        if commit(&database, marker.as_deref(), batch, &failure).is_err() {
+        if commit(&database, marker.as_deref(), batch, &failure, &instruments).is_err() {
             break;
         }
     }
@@ -100,6 +104,7 @@ fn commit(
     marker: Option<&Marker>,
     batch: Vec<Request>,
     failure: &Failure,
+    instruments: &Instruments,
 ) -> Result<(), LedgerError> {
     let (mut puts, mut answers, mut pings) = (Vec::new(), Vec::new(), Vec::new());
     for request in batch {
@@ -111,7 +116,7 @@ fn commit(
             Request::Ping(answer) => pings.push(answer),
         }
     }
-    let written = if puts.is_empty() { Ok(Vec::new()) } else { write(database, marker, &puts) };
+    let written = if puts.is_empty() { Ok(Vec::new()) } else { write(database, marker, &puts, instruments) };
     match written.map_err(|error| failure.set(&error)) {
         Ok(outcomes) => {
             let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| Ok(())));
@@ -134,13 +139,16 @@ fn write(
     database: &Database,
     marker: Option<&Marker>,
     puts: &[Vec<Change>],
+    instruments: &Instruments,
 ) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
+    let begun = Instant::now();
     let (outcomes, identity) = super::write(database, |writing| {
         let outcomes = store(writing, puts)?;
         let identity = marker.map(|_| raise(writing)).transpose()?;
         crash_at(Point::CommitBegins);
         Ok((outcomes, identity))
     })?;
+    instruments.committed(puts.iter().map(Vec::len).sum(), begun.elapsed());
     crash_at(Point::CommitDone);
     if let (Some(marker), Some(identity)) = (marker, identity) {
         marker.write(&identity)?;

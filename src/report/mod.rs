@@ -2,12 +2,14 @@
 //! and cut, so that it can neither forge a line of the log nor flood it. What is told about a grant is in its span.
 
 mod flood;
+pub mod metrics;
 pub(crate) mod notify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -24,14 +26,19 @@ use crate::domain::vote::Vote;
 use crate::intake::Replayed;
 use crate::log::about;
 use crate::platform::FetchError;
-use crate::rcon::Outcome;
+use crate::rcon::{ConnectError, Outcome};
 use crate::text::Outside;
 use flood::Flood;
+use metrics::Metrics;
 use notify::{Happening, Line, Notifier, words};
+
+/// Stands for the name of a game server that is not configured.
+const NO_SERVER: &str = "?";
 
 /// Tells what happens. Clones tell the same people.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    metrics: Metrics,
     refused: Arc<Refused>,
     /// Who tells the owner; a simulation has nobody.
     notifier: Option<Notifier>,
@@ -86,8 +93,25 @@ impl Report {
         tracing::debug!("a delivery has arrived, and its signature is good");
     }
 
+    /// What is measured of all that.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Votive begins its work, with the configuration that was just read.
+    pub(crate) fn started(&self, now: Timestamp) {
+        self.metrics.started(now);
+        self.metrics.configured(now);
+    }
+
+    /// Another configuration holds from now on.
+    pub(crate) fn reloaded(&self, now: Timestamp) {
+        self.metrics.configured(now);
+    }
+
     /// A delivery was answered, of whatever kind.
     pub(crate) fn delivery_answered(&self, status: StatusCode) {
+        self.metrics.delivery(status);
         tracing::debug!(status = status.as_u16(), "delivery answered");
     }
 
@@ -142,6 +166,7 @@ impl Report {
 
     /// The API was asked for a vote, and this came of it.
     pub(crate) fn api_asked(&self, took: Duration, answer: &Result<Vote, FetchError>) {
+        self.metrics.api(took, answer);
         tracing::debug!(milliseconds = took.as_millis(), ok = answer.is_ok(), "asked the API");
     }
 
@@ -155,9 +180,15 @@ impl Report {
         );
     }
 
+    /// A game server was not connected to.
+    pub(crate) fn not_connected(&self, server: &GameServer, why: &ConnectError) {
+        self.metrics.no_connection(server, why);
+    }
+
     /// A game server cannot be used, for another reason than the last time.
     pub(crate) fn server_down(&self, server: &GameServer, why: &str) {
         // Whoever noticed it: it is about all that waits for the server.
+        self.metrics.server(server, false);
         tracing::warn!(
             parent: None, server = %server.name, address = %server.rcon, password = %server.password_source,
             "the game server {why}; its rewards wait and are issued when it is back"
@@ -177,6 +208,7 @@ impl Report {
 
     /// A command went out to a game server, of whatever kind, and this came of it.
     pub(crate) fn game_asked(&self, server: &GameServer, took: Duration, outcome: &Outcome) {
+        self.metrics.command(server, took, outcome);
         tracing::trace!(server = %server.name, milliseconds = took.as_millis(), ?outcome, "asked the game");
     }
 
@@ -216,6 +248,7 @@ impl Report {
     pub(crate) fn vote_refused(&self, grant: &Grant) {
         let _about = about(&grant.event).entered();
         if let Stage::Refused { reason, vote, until_retried, .. } = &grant.stage {
+            self.metrics.vote_refused();
             let nickname = vote.as_ref().map_or("", |vote| &vote.nickname);
             let whole = refusal(&grant.event, reason, *until_retried);
             tracing::warn!(nickname = %Outside(nickname), "refused: {whole}");
@@ -242,6 +275,7 @@ impl Report {
     pub(crate) fn unrecognised(&self, sent: &Sent<'_>, reply: &str) {
         let Sent { event, player, server, award, step } = sent;
         let _about = about(event).entered();
+        self.metrics.unrecognised(server);
         tracing::info!(
             %player, server = %server.name, reward = %award.reward, command = %Outside(&step.command),
             reply = %Outside(reply), "unrecognised reply; the command counts as run"
@@ -252,6 +286,7 @@ impl Report {
     pub(crate) fn step_ended(&self, sent: &Sent<'_>, fact: &AwardFact) {
         let Sent { event, player, server, award, step } = sent;
         let _about = about(event).entered();
+        self.metrics.step(server, fact);
         let (server, reward, command) = (&server.name, &award.reward, Outside(&step.command));
         match fact {
             AwardFact::Ran { reply } => {
@@ -271,9 +306,15 @@ impl Report {
         }
     }
 
+    /// An award has ended well or not; perhaps it was the last one of its grant.
+    pub(crate) fn award_ended(&self, grant: &Grant, now: Timestamp) {
+        self.metrics.granted(grant, now);
+    }
+
     /// An award stands differently than before.
     pub(crate) fn award_stands(&self, event: &EventKey, plan: &Plan, award: &Award, server: &str) {
         let _about = about(event).entered();
+        self.metrics.award(server, &award.state);
         let (player, reward) = (&plan.player, &award.reward);
         match &award.state {
             AwardState::Done => tracing::info!(%player, %server, %reward, "granted"),
@@ -326,9 +367,14 @@ impl Report {
     }
 
     /// The operator has settled what was in doubt.
-    pub(crate) fn settled(&self, event: &EventKey, reward: &str, ran: bool) {
-        let _about = about(event).entered();
-        tracing::info!(%reward, ran, "settled by the operator");
+    pub(crate) fn settled(&self, grant: &Grant, award: usize, ran: bool, config: &Config, now: Timestamp) {
+        let Some((plan, award)) = grant.plan().and_then(|plan| Some((plan, plan.awards.get(award)?))) else {
+            return;
+        };
+        let _about = about(&grant.event).entered();
+        self.metrics.award(server_name(plan, config), &award.state);
+        self.metrics.granted(grant, now);
+        tracing::info!(reward = %award.reward, ran, "settled by the operator");
     }
 
     /// The operator has paused a game server.
@@ -361,7 +407,7 @@ impl Report {
 }
 
 fn server_name<'a>(plan: &Plan, config: &'a Config) -> &'a str {
-    config.server(&plan.vote.server).map_or("?", |server| &server.name)
+    config.server(&plan.vote.server).map_or(NO_SERVER, |server| &server.name)
 }
 
 #[cfg(test)]

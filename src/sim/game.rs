@@ -399,6 +399,11 @@ impl Game {
         self.shared.state().habits.clear();
     }
 
+    /// Forgets which commands ran, so that a simulation of days does not grow with them. Only while nothing is asked.
+    pub fn forget_console(&self) {
+        self.shared.note(|record| record.console = Vec::new());
+    }
+
     /// Stops the main thread before its next command. Commands are still read, and wait.
     pub fn hold(&self) {
         self.shared.held.send_replace(true);

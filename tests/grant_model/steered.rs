@@ -288,7 +288,7 @@ fn each_part_of_a_grant_waits_for_what_it_needs() {
         (Some(Wait::Resumption), Awaited::Resumption, Awaited::Resumption),
         (None, Awaited::ServerInFile, Awaited::ServerInFile),
     ] {
-        let awaited = grant.awaited(|_, _| wait.clone());
+        let awaited = grant.awaited(|_, _| wait);
         assert_eq!(awaited, [Awaited::Operator, receipt, Awaited::Turn, planned], "{wait:?}");
     }
     let nobody = |_: &votive::domain::award::Award, _: &_| -> Option<Wait> { panic!("nothing is planned") };

@@ -132,8 +132,8 @@ impl Life {
             return Some(event(vote));
         }
         let grant = process.ledger.get(&event(vote)).ok()??.grant;
-        let replays = grant.acts.iter().filter_map(replayed_as);
-        replays.last().map(replay_of)
+        let mut replays = grant.acts.iter().filter_map(replayed_as);
+        replays.next_back().map(replay_of)
     }
 
     /// Has something done about one grant, and does not wait for it.

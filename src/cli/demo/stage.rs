@@ -88,16 +88,16 @@ impl Daemon {
             again: false,
         };
         let config = load(&sources)?;
-        let listener = daemon::listen(&config).await?;
+        let listeners = daemon::listen(&config).await?;
         // From here on the port takes deliveries; they wait at the door until the daemon is ready.
-        let webhook = format!("http://{}{}", listener.local_addr()?, config.webhook.path);
+        let webhook = format!("http://{}{}", listeners.webhook.local_addr()?, config.webhook.path);
         let shutdown = CancellationToken::new();
         let socket = daemon::socket_path(&config.state_dir, None);
         // A hang-up ends the demo.
         let no_hangup = Arc::default();
         let task = tokio::spawn(daemon::run(
             (config, sources),
-            listener,
+            listeners,
             socket,
             shutdown.clone(),
             no_hangup,

@@ -48,9 +48,11 @@ pub(in crate::report::notify) fn config(notify: Notify) -> Config {
         webhook: Webhook {
             listen: ([127, 0, 0, 1], 1).into(),
             path: String::new(),
+            public_url: None,
             acknowledge: Default::default(),
             answer_within: Duration::ZERO,
         },
+        metrics: Default::default(),
         players: crate::config::Players { bedrock_prefix: None, poll_every: Duration::ZERO },
         calendar: Calendar { time_zone: jiff::tz::TimeZone::UTC, grace: 0 },
         servers: vec![server],
