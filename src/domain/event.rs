@@ -7,6 +7,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::arrival::Claim;
+
 /// The event type that is rewarded: a vote on a server (contract/gamemonitoring.md).
 pub const SERVER_VOTE: &str = "server.vote";
 /// The event type of `votive test-vote`: ours, never the platform's.
@@ -125,6 +127,17 @@ impl Envelope {
         Ok(Delivery { key: EventKey::new(event_type, event_id), is_test })
     }
 
+    /// What the body says it is about, whoever wrote it.
+    pub fn claim(&self) -> Claim {
+        let event_id = self.fields.get("event_id").map(Scalar::as_str).filter(|id| is_event_id(id));
+        let is_type = |text: &&str| {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+            (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(allowed)
+        };
+        let event_type = self.text("event_type").filter(is_type);
+        Claim { event_id: event_id.map(str::to_owned), event_type: event_type.map(str::to_owned) }
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         match self.fields.get(name) {
             Some(Scalar::Text(text)) => Some(text),
@@ -134,7 +147,7 @@ impl Envelope {
 }
 
 /// A verified delivery.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     /// Which event it is about.
     pub key: EventKey,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::server::{Answer, read_body, sentence, without_body};
 use crate::config::{Config, Live};
+use crate::domain::arrival::{Arrival, Claim};
 use crate::domain::event::{Delivery, Envelope, EventKey, OWN_TYPES, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
@@ -20,19 +21,29 @@ use crate::text::Outside;
 
 /// Says `ok` to whoever watches whether Votive runs.
 pub const HEALTH_PATH: &str = "/healthz";
+/// What is said about event types that are ours.
+const FOR_US: &str = "Event types that begin with votive. are not for the webhook.";
 
 /// Answers one request on the webhook's listener.
 pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>, report: Report) -> Answer {
-    let answer = answer_to(request, &config.now(), &intake, &report).await;
-    report.delivery_answered(answer.status());
+    let (at, mut read) = (intake.now(), None);
+    let answer = answer_to(request, &config.now(), &intake, &report, &mut read).await;
+    let status = answer.status();
+    let arrival = read.map(|(claim, accepted)| Arrival { at, claim, accepted, status: status.as_u16() });
+    report.delivery_answered(status, arrival);
     answer
 }
 
+/// What a delivery says it is, and what it is or why it is not accepted.
+type Read = (Claim, Result<Delivery, String>);
+
+/// Answers a request, and notes what it was, if it could be `read`.
 async fn answer_to(
     request: Request<Incoming>,
     config: &Config,
     intake: &Arc<Intake>,
     report: &Report,
+    read: &mut Option<Read>,
 ) -> Answer {
     // The head has just been read.
     let deadline = Instant::now() + config.webhook.answer_within;
@@ -56,25 +67,26 @@ async fn answer_to(
         Ok(body) => body,
         Err(why) => return without_body(why),
     };
-    let delivery = match verify(&body, config) {
+    let (claim, verified) = verify(&body, config);
+    let delivery = match verified {
         Ok(delivery) => delivery,
         Err((status, why)) => {
             report.delivery_refused(status, &why);
+            *read = Some((claim, Err(why.clone())));
             return sentence(status, why);
         }
     };
     crash_at(Point::DeliveryVerified);
     let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
+    let ours = delivery.key.event_type.starts_with(OWN_TYPES) && !delivery.is_test;
+    *read = Some((claim, if ours { Err(FOR_US.to_owned()) } else { Ok(delivery.clone()) }));
     if delivery.is_test {
         tracing::info!(%event, %event_type, "test delivery: the signature is good");
         return sentence(StatusCode::NO_CONTENT, "");
     }
-    if delivery.key.event_type.starts_with(OWN_TYPES) {
+    if ours {
         tracing::warn!(%event, %event_type, "refused a delivery of a type that only Votive itself uses");
-        return sentence(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "Event types that begin with votive. are not for the webhook.",
-        );
+        return sentence(StatusCode::UNPROCESSABLE_ENTITY, FOR_US);
     }
     if delivery.key.event_type != SERVER_VOTE {
         tracing::info!(%event, %event_type, "nothing is rewarded for this type of event");
@@ -85,8 +97,14 @@ async fn answer_to(
     answer(event, standing)
 }
 
-fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)> {
-    let envelope = Envelope::parse(body).map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))?;
+fn verify(body: &[u8], config: &Config) -> (Claim, Result<Delivery, (StatusCode, String)>) {
+    match Envelope::parse(body) {
+        Ok(envelope) => (envelope.claim(), verify_envelope(&envelope, config)),
+        Err(why) => (Claim::default(), Err((StatusCode::BAD_REQUEST, why.to_string()))),
+    }
+}
+
+fn verify_envelope(envelope: &Envelope, config: &Config) -> Result<Delivery, (StatusCode, String)> {
     let message = envelope.message();
     let good = envelope.signature().is_some_and(|signature| {
         let tokens = &config.gamemonitoring.signing_tokens;

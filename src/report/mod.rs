@@ -1,12 +1,15 @@
 //! What the daemon tells of its work: one method for each thing that a person cares about. Text from outside is escaped
 //! and cut, so that it can neither forge a line of the log nor flood it.
 
+mod arrivals;
+
 use std::time::Duration;
 
 use hyper::StatusCode;
 
 use crate::config::{Config, GameServer};
 use crate::dispatch::outcome::Sent;
+use crate::domain::arrival::Arrival;
 use crate::domain::award::{Award, AwardFact, AwardState};
 use crate::domain::event::EventKey;
 use crate::domain::grant::{Grant, Stage};
@@ -19,14 +22,26 @@ use crate::platform::FetchError;
 use crate::rcon::Outcome;
 use crate::text::Outside;
 
+pub use arrivals::Arrivals;
+
 /// Tells what happens. Clones tell the same people.
 #[derive(Clone, Debug, Default)]
-pub struct Report {}
+pub struct Report {
+    arrivals: Arrivals,
+}
 
 impl Report {
-    /// A delivery was answered, of whatever kind.
-    pub(crate) fn delivery_answered(&self, status: StatusCode) {
+    /// What is remembered of deliveries.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// A request was answered, of whatever kind; with what it was, if that could be read.
+    pub(crate) fn delivery_answered(&self, status: StatusCode, arrival: Option<Arrival>) {
         tracing::debug!(status = status.as_u16(), "delivery answered");
+        if let Some(arrival) = arrival {
+            self.arrivals.remember(arrival);
+        }
     }
 
     /// A delivery was not signed by the platform, or is none at all.
