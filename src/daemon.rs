@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Live, Sources};
 use crate::failpoint::{Point, crash_at};
+use crate::http::admin::Admin;
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
@@ -116,11 +118,13 @@ pub async fn run(
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
-    tasks.spawn(server::serve(listener, shutdown.clone(), move |request| {
+    tasks.spawn(server::serve(listener, shutdown.clone(), move |request, ()| {
         webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
     }));
-    tasks.spawn(server::serve(socket, shutdown.clone(), move |request| {
-        admin::handle(request, config.clone(), Arc::clone(&intake), Arc::clone(&reloader))
+    let started_at = Timestamp::now();
+    let admin = Admin { config, intake, reloader, started_at };
+    tasks.spawn(server::serve(socket, shutdown.clone(), move |request, uid| {
+        admin::handle(request, admin.clone(), uid)
     }));
     notify(&[NotifyState::Ready]);
     // Only now: the service manager takes "reloading" from nobody who was not ready.

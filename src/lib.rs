@@ -4,7 +4,7 @@
 //!
 //! - [`domain`]: what is decided, as pure functions
 //! - [`config`]: `rewards.yaml` becomes a valid `Config`
-//! - [`http`]: the webhook and the control socket
+//! - [`http`]: the webhook and the control socket; [`control`]: what is said over that one
 //! - [`intake`]: from an event to a grant: look up, fetch, plan, record
 //! - [`platform`]: the platform's API
 //! - [`ledger`]: the durable record
@@ -22,6 +22,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod dispatch;
 pub mod domain;

@@ -3,8 +3,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::spawn_blocking;
@@ -28,6 +29,8 @@ pub struct Reloader {
     shutdown: CancellationToken,
     /// One reload at a time, so that what is read last holds in the end.
     turn: Mutex<()>,
+    /// When the configuration was read that holds.
+    read_at: std::sync::Mutex<Timestamp>,
 }
 
 /// The new configuration holds. Shown to the operator, with one problem or sentence after the other.
@@ -93,7 +96,18 @@ impl Reloader {
             intake,
             shutdown,
             turn: Mutex::default(),
+            read_at: std::sync::Mutex::new(Timestamp::now()),
         }
+    }
+
+    /// Where the configuration was read from that holds, and when.
+    pub fn source(&self) -> (PathBuf, Timestamp) {
+        (self.sources.path.clone(), *self.read_at())
+    }
+
+    fn read_at(&self) -> MutexGuard<'_, Timestamp> {
+        // No code that holds the lock can leave it half changed.
+        self.read_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reloads once, and tells the service manager meanwhile.
@@ -137,6 +151,7 @@ impl Reloader {
         }
         let summary = new.summary();
         let gone = self.intake.reload(new)?;
+        *self.read_at() = Timestamp::now();
         let credentials = self.sources.credentials().is_some();
         Ok(Reloaded { warnings, path: self.sources.path.clone(), summary, gone, credentials })
     }

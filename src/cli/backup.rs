@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 
 use super::{Options, Outcome, client};
-use crate::http::admin::BACKUP_PATH;
+use crate::control::BACKUP_PATH;
 use crate::ledger::{Backup, BackupReader, OpenError, Saved};
 
 /// Where to.

@@ -2,60 +2,155 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::HOST;
-use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
-use super::Options;
+use super::{Options, Outcome};
 use crate::config::{self, Sources};
+use crate::control::{Done, Refusal, Request, VERSION_HEADER};
 use crate::daemon::SOCKET;
 
 /// Where the socket is when systemd runs the daemon.
 const SYSTEM_RUNTIME: &str = "/run/votive";
+/// After how long a person is told that there is still no answer.
+const LONG: Duration = Duration::from_secs(15);
 const BROKEN: &str = "the running Votive broke off its answer";
 
-/// Posts a question and gives the answer, a sentence for the operator.
+/// Asks the daemon.
 ///
 /// # Errors
 /// The daemon's own words where it refused, else why there is no answer.
-pub(super) fn ask(options: &Options, path: &str, question: &impl Serialize) -> anyhow::Result<String> {
-    let body = serde_json::to_vec(question)?;
+pub(super) fn ask<R: Request>(options: &Options, request: &R) -> anyhow::Result<R::Answer> {
+    let body = serde_json::to_vec(request)?;
     runtime()?.block_on(async {
-        let sockets = sockets(&probable_state_dir(options));
-        let stream = connect(&sockets).await?.ok_or_else(|| nobody(&sockets))?;
-        text(post(stream, path, body).await?).await
+        let socket = daemon_of(options).await?;
+        let answer = socket.post(R::PATH, body).await?.collect().await.context(BROKEN)?.to_bytes();
+        serde_json::from_slice(&answer).context("the running Votive is of another version than this command")
     })
+}
+
+/// Asks the daemon for what it does, and prints that.
+///
+/// # Errors
+/// As above.
+pub(super) fn have(options: &Options, request: &impl Request<Answer = Done>) -> anyhow::Result<Outcome> {
+    let Done { message } = ask(options, request)?;
+    anstream::println!("{}", message.trim_end());
+    Ok(Outcome::Success)
+}
+
+/// Writes what the daemon answers to a request, in pieces.
+///
+/// # Errors
+/// As above, or where the answer broke off or cannot be written.
+pub(super) fn stream(
+    options: &Options,
+    path: &str,
+    request: &impl Serialize,
+    write: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let body = serde_json::to_vec(request)?;
+    runtime()?.block_on(async { daemon_of(options).await?.stream(path, body, write).await })
 }
 
 /// Writes what the daemon of a state directory answers to a request without a question, in pieces. Gives whether
 /// there is a daemon.
 ///
 /// # Errors
-/// As above, or where the answer broke off or cannot be written.
+/// As above.
 pub(super) fn fetch(
     state_dir: &Path,
     path: &str,
-    mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    write: impl FnMut(&[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
     runtime()?.block_on(async {
-        let Some(stream) = connect(&sockets(state_dir)).await? else { return Ok(false) };
-        let mut body = post(stream, path, Vec::new()).await?;
+        let Some(socket) = connect(&sockets(state_dir)).await? else { return Ok(false) };
+        socket.stream(path, Vec::new(), write).await?;
+        Ok(true)
+    })
+}
+
+/// A connection to what listens on a socket.
+struct Socket {
+    path: PathBuf,
+    stream: UnixStream,
+}
+
+impl Socket {
+    /// Writes the body of a good answer, in pieces.
+    async fn stream(
+        self,
+        path: &str,
+        body: Vec<u8>,
+        mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut body = self.post(path, body).await?;
         while let Some(frame) = body.frame().await {
             if let Ok(piece) = frame.context(BROKEN)?.into_data() {
                 write(&piece)?;
             }
         }
-        Ok(true)
-    })
+        Ok(())
+    }
+
+    /// The body of a good answer.
+    ///
+    /// # Errors
+    /// The daemon's own words where it refused.
+    async fn post(self, path: &str, body: Vec<u8>) -> anyhow::Result<Incoming> {
+        let foreign = || {
+            anyhow!(
+                "{}: what listens there is not Votive, or not this version. Name the right --config, --state-dir or --socket",
+                self.path.display()
+            )
+        };
+        let broken =
+            |error: hyper::Error| if error.is_parse() { foreign() } else { anyhow!(error).context(BROKEN) };
+        let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await.map_err(broken)?;
+        tokio::spawn(connection);
+        let request = hyper::Request::post(path).header(HOST, "votive").body(Full::new(Bytes::from(body)))?;
+        let mut answer = pin!(sender.send_request(request));
+        let answer = match timeout(LONG, &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                crate::complain!("{}: no answer yet; still waiting for it", self.path.display());
+                answer.await
+            }
+        };
+        let (head, body) = answer.map_err(broken)?.into_parts();
+        if !head.headers.contains_key(VERSION_HEADER) {
+            return Err(foreign());
+        }
+        if head.status == StatusCode::OK {
+            return Ok(body);
+        }
+        let answer = body.collect().await.context(BROKEN)?.to_bytes();
+        let Refusal { error } =
+            serde_json::from_slice(&answer).unwrap_or_else(|_| Refusal { error: head.status.to_string() });
+        bail!(Refused { status: head.status, words: error.trim_end().to_owned() });
+    }
+}
+
+/// The daemon that is meant.
+async fn daemon_of(options: &Options) -> anyhow::Result<Socket> {
+    let sockets = match &options.socket {
+        Some(socket) => vec![socket.clone()],
+        None => sockets(&probable_state_dir(options)),
+    };
+    Ok(connect(&sockets).await?.ok_or_else(|| nobody(&sockets))?)
 }
 
 /// Whether a daemon runs with this state directory and lets itself be asked.
@@ -112,10 +207,10 @@ fn sockets(state_dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The connection to the daemon, if one runs.
-async fn connect(sockets: &[PathBuf]) -> anyhow::Result<Option<UnixStream>> {
+async fn connect(sockets: &[PathBuf]) -> anyhow::Result<Option<Socket>> {
     for socket in sockets {
         match UnixStream::connect(socket).await {
-            Ok(stream) => return Ok(Some(stream)),
+            Ok(stream) => return Ok(Some(Socket { path: socket.clone(), stream })),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 bail!("{}: this user may not talk to the running Votive; use sudo", socket.display());
             }
@@ -125,32 +220,20 @@ async fn connect(sockets: &[PathBuf]) -> anyhow::Result<Option<UnixStream>> {
     Ok(None)
 }
 
-fn nobody(sockets: &[PathBuf]) -> anyhow::Error {
+/// No daemon runs that could be asked.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no Votive is running that could be asked (tried {0}). Start it with `votive run` or `systemctl start votive`, and name its --config or --state-dir here"
+)]
+pub(super) struct Nobody(String);
+
+fn nobody(sockets: &[PathBuf]) -> Nobody {
     let tried: Vec<_> = sockets.iter().map(|socket| Path::display(socket).to_string()).collect();
-    anyhow!(
-        "no Votive is running that could be asked (tried {}). Start it with `votive run` or `systemctl start votive`, and name its --config or --state-dir here",
-        tried.join(" and ")
-    )
+    Nobody(tried.join(" and "))
 }
 
 fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
-/// The body of a good answer.
-///
-/// # Errors
-/// The daemon's own words where it refused.
-async fn post(stream: UnixStream, path: &str, body: Vec<u8>) -> anyhow::Result<Incoming> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context(BROKEN)?;
-    tokio::spawn(connection);
-    let request = Request::post(path).header(HOST, "votive").body(Full::new(Bytes::from(body)))?;
-    let (head, body) = sender.send_request(request).await.context(BROKEN)?.into_parts();
-    if head.status != StatusCode::OK {
-        let words = text(body).await?.trim_end().to_owned();
-        bail!(Refused { status: head.status, words });
-    }
-    Ok(body)
 }
 
 /// The daemon did not do what it was asked.
@@ -161,9 +244,4 @@ pub(super) struct Refused {
     pub(super) status: StatusCode,
     /// Its own words.
     words: String,
-}
-
-async fn text(body: Incoming) -> anyhow::Result<String> {
-    let text = body.collect().await.context(BROKEN)?.to_bytes();
-    Ok(String::from_utf8_lossy(&text).into_owned())
 }

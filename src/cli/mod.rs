@@ -1,18 +1,27 @@
 //! The command line: one file per subcommand.
 
 mod backup;
+mod cancel;
 mod check;
 mod client;
 mod demo;
+mod export;
 mod import;
+mod pause;
+mod prune;
 mod reload;
+mod replay;
 mod resolve;
 mod restore;
 mod retry;
 mod run;
 mod schema;
 mod simulate;
+mod status;
+mod table;
 mod test_vote;
+mod votes;
+mod when;
 
 use std::path::PathBuf;
 
@@ -38,6 +47,8 @@ pub enum Outcome {
     BadConfiguration,
     /// Something did not come as it should have, which was told.
     ChecksFailed,
+    /// No daemon runs that could be asked, which was told.
+    NobodyThere,
 }
 
 #[derive(Parser)]
@@ -58,6 +69,9 @@ struct Options {
     /// Where the ledger lives, whatever the configuration says
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// The control socket of the daemon that is to be asked, where it is neither in the state directory nor in /run/votive
+    #[arg(long, global = true, value_name = "FILE")]
+    socket: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -90,6 +104,29 @@ enum Command {
     /// decide here that the player shall have them: if the reward was issued in a time of which the ledger knows nothing,
     /// because it was restored from a backup, it is issued a second time.
     Retry(retry::Args),
+    /// Show how the running daemon and its game servers fare
+    Status(status::Args),
+    /// Show votes, the newest first
+    Votes(votes::Args),
+    /// Have the running daemon give up what is still to come of a vote, also what is in doubt or refused
+    ///
+    /// What has been issued stays issued. Only a retry reopens what was cancelled; a redelivery does not.
+    Cancel(cancel::Args),
+    /// Have the running daemon issue again what was issued, for a world that was wiped or went back in time
+    ///
+    /// Shows what it would be, and asks. Every command that ran within the time is sent again as it was, as part of a vote of
+    /// its own that counts for nothing. All of it begins at once, or nothing does. What was issued again before is left out.
+    Replay(replay::Args),
+    /// Have the running daemon send nothing more to a game server, also after a restart
+    Pause(pause::Args),
+    /// Have the running daemon go on with a game server that was paused
+    Resume(pause::Args),
+    /// Print all votes, the oldest first
+    Export(export::Args),
+    /// Have the running daemon give up the details of old votes that are granted or closed
+    ///
+    /// What is open, in doubt or refused stays, and so does what keeps each vote from being rewarded a second time.
+    Prune(prune::Args),
     /// Save all that Votive knows of votes to a file, also while the daemon runs
     Backup(backup::Args),
     /// Replace the ledger by one from a backup; the daemon has to be stopped
@@ -112,6 +149,16 @@ enum Command {
 /// What kept the command from doing its work.
 pub fn run() -> anyhow::Result<Outcome> {
     let Cli { options, command } = Cli::parse();
+    match perform(options, command) {
+        Err(error) if error.is::<client::Nobody>() => {
+            crate::complain!("votive: {error}");
+            Ok(Outcome::NobodyThere)
+        }
+        done => done,
+    }
+}
+
+fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Run(args) => run::run(options, args),
         Command::Check(args) => check::run(options, &args),
@@ -122,6 +169,14 @@ pub fn run() -> anyhow::Result<Outcome> {
         Command::Schema => schema::run(),
         Command::Resolve(args) => resolve::run(&options, args),
         Command::Retry(args) => retry::run(&options, args),
+        Command::Status(args) => status::run(&options, &args),
+        Command::Votes(args) => votes::run(&options, &args),
+        Command::Cancel(args) => cancel::run(&options, args),
+        Command::Replay(args) => replay::run(&options, args),
+        Command::Pause(args) => pause::pause(&options, args),
+        Command::Resume(args) => pause::resume(&options, args),
+        Command::Export(args) => export::run(&options, &args),
+        Command::Prune(args) => prune::run(&options, &args),
         Command::Backup(args) => backup::run(&options, &args),
         Command::Restore(args) => restore::run(&options, &args),
         Command::Import(args) => import::run(options, &args),

@@ -5,13 +5,13 @@ use hyper::StatusCode;
 use super::client::{self, Refused};
 use super::{Options, Outcome};
 use crate::config::{self, Sources};
-use crate::http::admin::RELOAD_PATH;
+use crate::control::{Done, Reload};
 
 /// Prints what has changed, or why nothing has.
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let error = match client::ask(options, RELOAD_PATH, &()) {
-        Ok(reloaded) => {
-            anstream::print!("{reloaded}");
+    let error = match client::ask(options, &Reload {}) {
+        Ok(Done { message }) => {
+            anstream::println!("{message}");
             return Ok(Outcome::Success);
         }
         Err(error) => error,

@@ -1,7 +1,7 @@
 //! `votive resolve`: only a person can find out whether a command ran that is in doubt.
 
 use super::{Options, Outcome, client};
-use crate::http::admin::{RESOLVE_PATH, Resolve};
+use crate::control::Resolve;
 
 /// Which vote, and what was found out.
 #[derive(clap::Args)]
@@ -11,6 +11,9 @@ pub(super) struct Args {
     /// Only this reward of the vote, where several are in doubt and were found to differ
     #[arg(long, value_name = "NAME")]
     reward: Option<String>,
+    /// Only this command, by its number in `votive explain`; nothing is settled if another one is in doubt by now
+    #[arg(long, value_name = "N")]
+    step: Option<u32>,
     #[command(flatten)]
     found: Found,
 }
@@ -29,8 +32,7 @@ struct Found {
 
 /// Prints what was settled.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
-    let doubt = Resolve { event_id: args.event_id, reward: args.reward, ran: args.found.ran };
-    let text = client::ask(options, RESOLVE_PATH, &doubt)?;
-    anstream::print!("{text}");
-    Ok(Outcome::Success)
+    let doubt =
+        Resolve { event_id: args.event_id, reward: args.reward, step: args.step, ran: args.found.ran };
+    client::have(options, &doubt)
 }

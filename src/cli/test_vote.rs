@@ -1,7 +1,7 @@
 //! `votive test-vote`: a vote without the platform, issued for real.
 
 use super::{Options, Outcome, client};
-use crate::http::admin::{TEST_VOTE_PATH, TestVote};
+use crate::control::TestVote;
 
 /// Whose vote, and for which game server.
 #[derive(clap::Args)]
@@ -17,7 +17,5 @@ pub(super) struct Args {
 /// Prints how the vote fared.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
     let vote = TestVote { player: args.player, server: args.server };
-    let text = client::ask(options, TEST_VOTE_PATH, &vote)?;
-    anstream::print!("{text}");
-    Ok(Outcome::Success)
+    client::have(options, &vote)
 }

@@ -13,7 +13,8 @@
 //! - [`simulation`]: votes that nobody has given
 //! - [`act`]: what operators did about grants; [`replay`]: what was issued is issued again
 //! - [`restore`]: what becomes of grants that come from a backup
-//! - [`standing`]: what those who wait for a grant are told; [`story`]: what an owner is told of a vote
+//! - [`standing`]: what those who wait for a grant are told; [`outline`]: how it stands, in a word; [`story`]: what an
+//!   owner is told of it
 //! - [`reply`] and [`presence`]: what the game's answers mean
 //! - [`receipt`]: marks in the game that prove that a step ran
 
@@ -25,6 +26,7 @@ pub mod counter;
 pub mod draw;
 pub mod event;
 pub mod grant;
+pub mod outline;
 pub mod plan;
 pub mod player;
 pub mod presence;

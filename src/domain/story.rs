@@ -21,6 +21,7 @@ use super::arrival::Arrival;
 use super::award::{Award, AwardState};
 use super::event::{REPLAY, TEST_VOTE};
 use super::grant::{Grant, Stage};
+use super::outline;
 use super::plan::{Plan, Verdict};
 use super::player::PlayerName;
 use super::standing::Wait;
@@ -63,7 +64,7 @@ pub struct Story {
     pub next: Vec<String>,
 }
 
-/// How a vote stands, in one word.
+/// How a vote stands, in one word: what [`outline::State`] says of grants, and what else a delivery can come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -172,7 +173,7 @@ impl Story {
             event_type: Some(grant.event.event_type.clone()),
             player: grant.vote().map(|vote| vote.nickname.clone()),
             server: grant.vote().map(|_| teller.server()),
-            state: state(grant),
+            state: grant.state().into(),
             summary: teller.summary(),
             timeline: teller.timeline(),
             verdicts: grant.plan().map_or_else(Vec::new, |plan| plan.verdicts.clone()),
@@ -183,26 +184,16 @@ impl Story {
     }
 }
 
-/// What the vote as a whole is filtered by: where its awards differ, the one that most needs a person.
-fn state(grant: &Grant) -> State {
-    let awards = match &grant.stage {
-        Stage::Received { .. } => return State::Waiting,
-        Stage::Refused { .. } => return State::Refused,
-        Stage::Closed { .. } => return State::Closed,
-        Stage::Pruned => return State::Pruned,
-        Stage::Planned(plan) => &plan.awards,
-    };
-    let any = |is: fn(&Award) -> bool| awards.iter().any(is);
-    if grant.is_refused() {
-        State::Refused
-    } else if any(Award::needs_a_person) {
-        State::InDoubt
-    } else if grant.is_open() {
-        State::Waiting
-    } else if any(|award| award.state == AwardState::Closed) {
-        State::Closed
-    } else {
-        State::Granted
+impl From<outline::State> for State {
+    fn from(state: outline::State) -> Self {
+        match state {
+            outline::State::Waiting => State::Waiting,
+            outline::State::InDoubt => State::InDoubt,
+            outline::State::Refused => State::Refused,
+            outline::State::Granted => State::Granted,
+            outline::State::Closed => State::Closed,
+            outline::State::Pruned => State::Pruned,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -59,31 +60,39 @@ impl Body for Pieces {
 pub trait Listener {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// What is known of who is at its other end.
+    type Peer: Copy + Send + 'static;
 
     /// Waits for the next connection.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
 }
 
 impl Listener for TcpListener {
     type Stream = tokio::net::TcpStream;
+    type Peer = ();
 
-    async fn next(&self) -> io::Result<Self::Stream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(Self::Stream, ())> {
+        Ok((self.accept().await?.0, ()))
     }
 }
 
 impl Listener for UnixListener {
     type Stream = tokio::net::UnixStream;
+    /// The number of the user.
+    type Peer = u32;
 
-    async fn next(&self) -> io::Result<Self::Stream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(Self::Stream, u32)> {
+        let (stream, _) = self.accept().await?;
+        let uid = stream.peer_cred()?.uid();
+        Ok((stream, uid))
     }
 }
 
 /// Answers every request with `handler` until the shutdown, then lets the answers under way be written.
-pub async fn serve<H, F>(listener: impl Listener, shutdown: CancellationToken, handler: H)
+pub async fn serve<L, H, F>(listener: L, shutdown: CancellationToken, handler: H)
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    L: Listener,
+    H: Fn(Request<Incoming>, L::Peer) -> F + Clone + Send + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
@@ -107,11 +116,11 @@ where
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok(stream) => {
+            Ok((stream, peer)) => {
                 let handler = handler.clone();
                 let service = service_fn(move |request| {
                     // A task of its own: what has begun goes on when the client hangs up.
-                    tokio::spawn(handler(request))
+                    tokio::spawn(handler(request, peer))
                 });
                 let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
                 tokio::spawn(async move {
@@ -162,6 +171,16 @@ pub async fn read_body(body: Incoming) -> Result<Bytes, NoBody> {
 /// An answer in pieces.
 pub fn pieces(pieces: impl Iterator<Item = io::Result<Bytes>> + Send + 'static) -> Answer {
     Response::new(Either::Right(Pieces(Box::new(pieces))))
+}
+
+/// An answer of JSON.
+pub fn json(status: StatusCode, answer: &impl Serialize) -> Answer {
+    // What is answered are our own types, and those can be written.
+    let body = serde_json::to_vec(answer).unwrap_or_default();
+    let mut answer = Response::new(Either::Left(Full::new(Bytes::from(body))));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
 }
 
 /// An answer of one plain sentence; 204 has none.

@@ -1,9 +1,11 @@
 //! From an event to a grant: look up, fetch, plan, record; then the workers go on.
 
 mod explain;
+mod inspect;
 mod operator;
 
-pub use operator::{NotRetried, NotSettled, Settled};
+pub use inspect::Open;
+pub use operator::{Doubts, NotCancelled, NotReplayed, NotRetried, NotSettled, Replayed, Settled};
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use crate::config::{Acknowledge, Config, Live};
 use crate::dispatch::Dispatch;
 use crate::dispatch::board::{Board, Follower};
 use crate::dispatch::pauses::Pauses;
+use crate::domain::act::Act;
 use crate::domain::award::AwardFact;
 use crate::domain::counter::{Counter, Scoped};
 use crate::domain::event::EventKey;
@@ -85,11 +88,11 @@ impl Intake {
             last_order: AtomicU64::new(0),
             retries: Semaphore::new(RETRIES),
         });
-        intake.resume().await?;
+        intake.take_up().await?;
         Ok(intake)
     }
 
-    async fn resume(self: &Arc<Self>) -> Result<(), LedgerError> {
+    async fn take_up(self: &Arc<Self>) -> Result<(), LedgerError> {
         let open = self.ledger.attended_grants()?;
         let last = open.iter().filter_map(|record| Some(record.grant.plan()?.order)).max();
         self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
@@ -228,7 +231,7 @@ impl Intake {
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
         let config = self.config.now();
         // A redelivery fits every grant.
-        match self.plan(&config, &grant.event, grant.vote(), Fact::Redelivered).await? {
+        match self.plan(&config, &grant.event, grant.vote(), None, Fact::Redelivered).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
                 self.fetch(&again.event, follower, false).await
             }
@@ -259,7 +262,7 @@ impl Intake {
                 asked.replace(Instant::now()).map_or(0, |asked| asked.elapsed().as_secs_f64().round() as u64);
             let config = self.config.now();
             let applied = match &answer {
-                Ok(vote) => self.fetched(&config, event, vote).await?,
+                Ok(vote) => self.fetched(&config, event, vote, None).await?,
                 Err(why) => self.apply(event, not_fetched(why, seconds)).await?,
             };
             let Ok(grant) = applied else {
@@ -279,7 +282,7 @@ impl Intake {
             self.board.publish(event, Standing::ApiDown);
             tokio::select! {
                 biased;
-                () = self.pause(event, follower, asked_for, wait) => {}
+                () = self.wait_to_ask(event, follower, asked_for, wait) => {}
                 () = self.shutdown.cancelled() => return Ok(None),
             }
         }
@@ -287,7 +290,7 @@ impl Intake {
 
     /// Waits until the API is to be asked again: after `wait`, or before that, but not before what it `asked_for`, when
     /// the event is delivered again.
-    async fn pause(&self, event: &EventKey, follower: &Follower, asked_for: Duration, wait: Duration) {
+    async fn wait_to_ask(&self, event: &EventKey, follower: &Follower, asked_for: Duration, wait: Duration) {
         let begun = Instant::now();
         let too_early = async {
             loop {
@@ -324,20 +327,22 @@ impl Intake {
         config: &Config,
         event: &EventKey,
         vote: &Vote,
+        act: Option<&Act>,
     ) -> Result<Result<Grant, Illegal>, LedgerError> {
         crash_at(Point::VoteFetched);
         let restored_at = self.ledger.restored_at();
         let fact = |planning| Fact::Fetched { vote: vote.clone(), planning, restored_at };
-        self.plan(config, event, Some(vote), fact).await
+        self.plan(config, event, Some(vote), act, fact).await
     }
 
     /// Makes a fact durable that may plan a vote, with the rewards of its server in `config`; and with it the counters
-    /// that the vote changes then.
+    /// that the vote changes then, and the operator's act, if it is one.
     async fn plan<'c>(
         &self,
         config: &'c Config,
         event: &EventKey,
         vote: Option<&Vote>,
+        act: Option<&Act>,
         fact: impl Fn(Planning<'c>) -> Fact<'c>,
     ) -> Result<Result<Grant, Illegal>, LedgerError> {
         let now = self.surroundings.clock.now();
@@ -349,7 +354,7 @@ impl Intake {
             let planning = Planning { target, order: self.next_order(), counters: counters.clone() };
             let after = before.apply(fact(planning), now)?;
             let counted = before.counted(&after, counters, &config.calendar);
-            Ok((after, counted))
+            Ok((act.cloned().into_iter().fold(after, Grant::acted), counted))
         };
         self.ledger.update_counted(event, keys.as_ref(), decide).await
     }

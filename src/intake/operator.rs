@@ -1,15 +1,49 @@
-//! What the operator asks of the running daemon.
+//! What the operator asks of the running daemon. Each act is recorded with the grant: who asked for it, and when.
+
+mod pauses;
+mod replay;
+
+pub use replay::{NotReplayed, Replayed};
 
 use std::io;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
 
 use super::{
-    Action, Arc, AwardFact, EventKey, Fact, Grant, Instant, Intake, LedgerError, Stage, Standing, Vote,
+    Action, Arc, AwardFact, EventKey, Fact, Grant, Illegal, Instant, Intake, LedgerError, Stage, Standing,
+    Vote,
 };
+use crate::domain::act::{Act, Deed};
 use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
+use crate::ledger::{By, Record};
+
+/// How many grants are pruned in one transaction.
+const PRUNED_AT_ONCE: usize = 256;
+
+/// What of a vote is meant to be settled: all that is in doubt, or less.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Doubts<'a> {
+    /// Only of this reward.
+    pub reward: Option<&'a str>,
+    /// Only this step, by its serial number.
+    pub serial: Option<u32>,
+}
+
+impl Doubts<'_> {
+    fn include(&self, award: &Award) -> bool {
+        doubtful(award)
+            && self.reward.is_none_or(|name| name == award.reward)
+            && self.serial.is_none_or(|serial| award.next_step().is_some_and(|step| step.serial == serial))
+    }
+}
+
+fn doubtful(award: &Award) -> bool {
+    matches!(award.state, AwardState::InDoubt { .. })
+}
 
 /// What was settled.
 #[derive(Debug)]
@@ -55,6 +89,25 @@ pub enum NotRetried {
     Ledger(#[from] LedgerError),
 }
 
+/// Why nothing was cancelled. Shown to the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCancelled {
+    /// No grant has this id.
+    #[error("The ledger has no vote with the id {0}. The log and the platform's interface show the ids.")]
+    Unknown(String),
+    /// Everything is final.
+    #[error("Nothing of the vote {0} is still to come, so there is nothing to cancel.")]
+    NothingToCancel(EventKey),
+    /// It is too late for this moment.
+    #[error(
+        "A command of the vote {0} is on its way to the game at this moment. Nothing was cancelled; try again in a moment."
+    )]
+    BeingSent(EventKey),
+    /// The ledger has failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
 impl Intake {
     /// Issues what a vote of `player` for the game server of this name would earn, through everything but the
     /// platform. Gives the event and how its grant stands, at the latest at `deadline`.
@@ -65,6 +118,7 @@ impl Intake {
         &self,
         player: &str,
         server: &str,
+        uid: u32,
         deadline: Instant,
     ) -> Result<(EventKey, Standing), LedgerError> {
         let event = EventKey::new(TEST_VOTE, &format!("test-{:016x}", fastrand::u64(..)));
@@ -72,9 +126,10 @@ impl Intake {
         let created_at = Some(self.surroundings.clock.now());
         let vote = Vote { nickname: player.to_owned(), server, user_id: None, created_at };
         let (mut follower, _) = self.board.follow(&event);
+        let act = self.act(uid, Deed::Tested);
         // A grant that was received just now can be planned.
         let config = self.config.now();
-        if let Ok(grant) = self.fetched(&config, &event, &vote).await? {
+        if let Ok(grant) = self.fetched(&config, &event, &vote, Some(&act)).await? {
             self.surroundings.report.planned(&grant, &config);
             self.go_on(&grant);
         }
@@ -82,28 +137,37 @@ impl Intake {
         Ok((event, standing))
     }
 
-    /// Settles what is in doubt about an event, or about one `reward` of it, as the operator found it.
+    /// Settles what is in doubt about an event, as the operator found it.
     ///
     /// # Errors
     /// [`NotSettled`] where there is nothing to settle.
     pub async fn settle(
         &self,
         event_id: &str,
-        reward: Option<&str>,
+        doubts: Doubts<'_>,
         ran: bool,
+        uid: u32,
     ) -> Result<Settled, NotSettled> {
         let unknown = || NotSettled::Unknown(event_id.to_owned());
-        let record = self.ledger.find(event_id)?.ok_or_else(unknown)?;
-        let awards = record.grant.plan().map_or(&[][..], |plan| &plan.awards);
+        let seen = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
+        let awards = seen.plan().map_or(&[][..], |plan| &plan.awards);
         let mut settled: Vec<String> = Vec::new();
         let mut after: Option<Grant> = None;
-        // What comes into doubt from here on is not what the operator has looked at.
-        let doubtful = |award: &Award| matches!(award.state, AwardState::InDoubt { .. });
-        let meant = |award: &Award| doubtful(award) && reward.is_none_or(|name| name == award.reward);
-        for (index, award) in awards.iter().enumerate().filter(|(_, award)| meant(award)) {
-            let fact = Fact::Award(index, AwardFact::Settled { ran });
-            // Somebody else may have settled it in the meantime.
-            if let Ok(grant) = self.apply(&record.grant.event, fact).await? {
+        for (index, award) in awards.iter().enumerate().filter(|(_, award)| doubts.include(award)) {
+            let Some(serial) = award.next_step().map(|step| step.serial) else { continue };
+            let deed = Deed::Settled { reward: award.reward.clone(), serial, ran };
+            let act = self.act(uid, deed);
+            let decide = |grant: Option<&Grant>| {
+                // What came into doubt since is not what the operator has looked at.
+                let same = |grant: &&Grant| {
+                    let award = grant.plan().and_then(|plan| plan.awards.get(index));
+                    award.and_then(Award::next_step).is_some_and(|step| step.serial == serial)
+                };
+                let fact = Fact::Award(index, AwardFact::Settled { ran });
+                let after = grant.filter(same).ok_or(None)?.apply(fact, act.at).map_err(Some)?;
+                Ok::<Grant, Option<Illegal>>(after.acted(act.clone()))
+            };
+            if let Ok(grant) = self.ledger.update(&seen.event, decide).await? {
                 self.surroundings.report.settled(&grant.event, &award.reward, ran);
                 settled.push(award.reward.clone());
                 after = Some(grant);
@@ -121,6 +185,40 @@ impl Intake {
         Ok(Settled { rewards: settled, next })
     }
 
+    fn act(&self, uid: u32, deed: Deed) -> Act {
+        Act { at: self.surroundings.clock.now(), uid, deed }
+    }
+
+    /// Cancels what is still to come of an event, also what is in doubt or refused: it is closed. Gives the names of the
+    /// rewards that are closed now; none where the vote as a whole is.
+    ///
+    /// # Errors
+    /// [`NotCancelled`] where there is nothing to cancel, or a command of it is on its way.
+    pub async fn cancel(&self, event_id: &str, uid: u32) -> Result<Vec<String>, NotCancelled> {
+        let unknown = || NotCancelled::Unknown(event_id.to_owned());
+        let seen = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
+        let act = self.act(uid, Deed::Cancelled);
+        let decide = |grant: Option<&Grant>| {
+            let grant = grant.ok_or_else(unknown)?;
+            match grant.apply(Fact::Cancelled, act.at) {
+                Ok(after) => Ok(after.acted(act.clone())),
+                Err(_) if grant.is_being_sent() => Err(NotCancelled::BeingSent(grant.event.clone())),
+                Err(_) => Err(NotCancelled::NothingToCancel(grant.event.clone())),
+            }
+        };
+        let grant = self.ledger.update(&seen.event, decide).await??;
+        self.surroundings.report.cancelled(&grant.event);
+        // Whoever still asks the API for it finds out that there is no need.
+        self.board.follow(&grant.event).0.nudge();
+        if let Some(plan) = grant.plan() {
+            self.dispatch.look_at(&grant.event, &plan.vote.server);
+        }
+        self.go_on(&grant);
+        let awards = grant.plan().map_or(&[][..], |plan| &plan.awards).iter();
+        let closed = awards.filter(|award| award.state == AwardState::Closed && award.since == Some(act.at));
+        Ok(closed.map(|award| award.reward.clone()).collect())
+    }
+
     /// Tries again what is refused or closed about an event, with the rewards as they are today and whatever may have
     /// been issued before. Gives the event, the name of its game server and how its grant stands, at the latest at
     /// `deadline`.
@@ -130,15 +228,61 @@ impl Intake {
     pub async fn retry(
         self: &Arc<Self>,
         event_id: &str,
+        uid: u32,
         deadline: Instant,
     ) -> Result<(EventKey, String, Standing), NotRetried> {
         let unknown = || NotRetried::Unknown(event_id.to_owned());
         let grant = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
         let (mut follower, _) = self.board.follow(&grant.event);
+        let again = self.reopen(grant, uid).await?;
+        let standing = self.outcome(&mut follower, deadline).await;
+        // The vote may have been fetched only now.
+        let record = self.ledger.get(&again.event)?;
         let config = self.config.now();
-        let Ok(again) = self.plan(&config, &grant.event, grant.vote(), Fact::Retried).await? else {
+        let server =
+            record.and_then(|record| Some(config.server(&record.grant.vote()?.server)?.name.clone()));
+        Ok((again.event, server.unwrap_or_else(|| "its server".to_owned()), standing))
+    }
+
+    /// Tries again all that is refused of votes for the game server of this name, or for any, as
+    /// [`retry`](Self::retry) does. Gives how many votes that are; they go on after this.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub async fn retry_refused(
+        self: &Arc<Self>,
+        server: Option<&str>,
+        uid: u32,
+    ) -> Result<usize, LedgerError> {
+        let ledger = self.ledger.clone();
+        let refused = move || -> Result<Vec<Grant>, LedgerError> {
+            let grants = ledger.grants(&By::Refused, Timestamp::MIN..Timestamp::MAX, None)?;
+            grants.map(|found| Ok(found?.1.grant)).collect()
+        };
+        let mut retried = 0;
+        for grant in self.reading(refused).await? {
+            let config = self.config.now();
+            let of = grant.vote().and_then(|vote| config.server(&vote.server)).map(|server| &server.name);
+            if server.is_none_or(|name| of.is_some_and(|of| of == name)) {
+                match self.reopen(grant, uid).await {
+                    Ok(_) => retried += 1,
+                    Err(NotRetried::Ledger(error)) => return Err(error),
+                    // Somebody else was faster.
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(retried)
+    }
+
+    /// Reopens what is refused or closed of a grant, and sets it going.
+    async fn reopen(self: &Arc<Self>, grant: Grant, uid: u32) -> Result<Grant, NotRetried> {
+        let (config, act) = (self.config.now(), self.act(uid, Deed::Retried));
+        let planned = self.plan(&config, &grant.event, grant.vote(), Some(&act), Fact::Retried);
+        let Ok(again) = planned.await? else {
             let stands = match grant.stage {
                 Stage::Received { .. } => "the API is still being asked for it",
+                Stage::Pruned => "it was final, and its details were pruned",
                 _ if grant.is_open() => "it is still being issued, or in doubt",
                 _ => "it is granted",
             };
@@ -154,13 +298,39 @@ impl Intake {
             self.surroundings.report.planned(&again, &config);
             self.go_on(&again);
         }
-        let standing = self.outcome(&mut follower, deadline).await;
-        // The vote may have been fetched only now.
-        let record = self.ledger.get(&again.event)?;
-        let config = self.config.now();
-        let server =
-            record.and_then(|record| Some(config.server(&record.grant.vote()?.server)?.name.clone()));
-        Ok((again.event, server.unwrap_or_else(|| "its server".to_owned()), standing))
+        Ok(again)
+    }
+
+    /// Gives up the details of grants that were received before this and are final, with nothing refused and no receipt
+    /// in a game. Gives how many.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub async fn prune(&self, received_before: Timestamp) -> Result<usize, LedgerError> {
+        let mut grants = self.ledger.grants(&By::Time, Timestamp::MIN..received_before, None)?;
+        let mut pruned = 0;
+        loop {
+            let next = move || -> Result<_, LedgerError> {
+                let some = grants.by_ref().take(PRUNED_AT_ONCE);
+                let some = some.map(|found| Ok(found?.1)).collect::<Result<Vec<Record>, LedgerError>>()?;
+                Ok((some, grants))
+            };
+            let some;
+            (some, grants) = self.reading(next).await?;
+            if some.is_empty() || self.shutdown.is_cancelled() {
+                return Ok(pruned);
+            }
+            pruned += self.ledger.prune(&some).await?;
+        }
+    }
+
+    /// Reads much of the ledger, without keeping others from their work meanwhile.
+    pub(crate) async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        // It fails only where the runtime ends, or where reading panicked: then the ledger has as good as failed.
+        spawn_blocking(read).await.unwrap_or_else(|error| Err(LedgerError::Failed(error.to_string().into())))
     }
 
     /// A backup of the ledger as it is at this moment, in pieces. It breaks off when Votive is stopped.

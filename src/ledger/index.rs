@@ -145,23 +145,13 @@ impl Ledger {
 }
 
 impl Grants {
-    fn record(
-        &self,
-        entry: Result<
-            (redb::AccessGuard<'static, &'static [u8]>, redb::AccessGuard<'static, &'static [u8]>),
-            redb::StorageError,
-        >,
-    ) -> Result<(Cursor, Record), LedgerError> {
-        let read = || -> Result<(Cursor, Record), redb::Error> {
-            let entry = entry?;
-            let cursor = entry.0.value()[self.prefix..].to_vec();
-            let bytes = self.grants.get(&cursor[TIME..])?;
-            let bytes =
-                bytes.ok_or_else(|| redb::Error::Corrupted("the index names a lost grant".to_owned()))?;
-            let record = record::decode(bytes.value())?;
-            Ok((cursor, record))
-        };
-        read().map_err(|error| self.failure.set(&error))
+    /// The grant that an entry names.
+    fn record(&self, entry: &[u8]) -> Result<(Cursor, Record), redb::Error> {
+        let cursor = entry[self.prefix..].to_vec();
+        let bytes = self.grants.get(&cursor[TIME..])?;
+        let bytes = bytes.ok_or_else(|| redb::Error::Corrupted("the index names a lost grant".to_owned()))?;
+        let record = record::decode(bytes.value())?;
+        Ok((cursor, record))
     }
 }
 
@@ -169,14 +159,16 @@ impl Iterator for Grants {
     type Item = Result<(Cursor, Record), LedgerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next()?;
-        Some(self.record(entry))
+        let entry = self.entries.next()?.map_err(redb::Error::from);
+        let found = entry.and_then(|(entry, _)| self.record(entry.value()));
+        Some(found.map_err(|error| self.failure.set(&error)))
     }
 }
 
 impl DoubleEndedIterator for Grants {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next_back()?;
-        Some(self.record(entry))
+        let entry = self.entries.next_back()?.map_err(redb::Error::from);
+        let found = entry.and_then(|(entry, _)| self.record(entry.value()));
+        Some(found.map_err(|error| self.failure.set(&error)))
     }
 }

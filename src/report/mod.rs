@@ -18,6 +18,7 @@ use crate::domain::player::PlayerName;
 use crate::domain::reward::InDoubtRule;
 use crate::domain::standing::refusal;
 use crate::domain::vote::Vote;
+use crate::intake::Replayed;
 use crate::platform::FetchError;
 use crate::rcon::Outcome;
 use crate::text::Outside;
@@ -200,6 +201,27 @@ impl Report {
     /// The operator has settled what was in doubt.
     pub(crate) fn settled(&self, event: &EventKey, reward: &str, ran: bool) {
         tracing::info!(%event, %reward, ran, "settled by the operator");
+    }
+
+    /// The operator has paused a game server.
+    pub(crate) fn paused(&self, server: &str) {
+        tracing::warn!(%server, "paused by the operator: its rewards wait");
+    }
+
+    /// The operator lets a game server go on.
+    pub(crate) fn resumed(&self, server: &str) {
+        tracing::info!(%server, "resumed by the operator");
+    }
+
+    /// The operator has rewards issued again.
+    pub(crate) fn replayed(&self, server: &str, replayed: &Replayed) {
+        let Replayed { votes, commands, .. } = replayed;
+        tracing::warn!(%server, votes, commands, "issued again for the operator");
+    }
+
+    /// The operator wants no more of it.
+    pub(crate) fn cancelled(&self, event: &EventKey) {
+        tracing::info!(%event, "cancelled by the operator");
     }
 
     /// The operator wants it tried again.

@@ -131,7 +131,7 @@ fn stands(grant: &Grant, ran: &Ran, misbehaved: bool) -> Result<usize, String> {
     let plan = match &grant.stage {
         Stage::Received { .. } => return Err("its vote was never fetched".to_owned()),
         // A replica that lagged for too long; delivering again helps, which is checked in the end.
-        Stage::Refused { .. } => return Ok(0),
+        Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => return Ok(0),
         Stage::Planned(plan) => plan,
     };
     let mut doubts = 0;

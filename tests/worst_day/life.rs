@@ -18,7 +18,7 @@ use votive::domain::grant::Grant;
 use votive::domain::reward::ReceiptRule;
 use votive::domain::standing::Standing;
 use votive::http::webhook;
-use votive::intake::Intake;
+use votive::intake::{Doubts, Intake};
 use votive::ledger::Ledger;
 use votive::report::Report;
 use votive::sim::game::{Game, GameOptions, Save};
@@ -410,7 +410,8 @@ impl Life {
                 let Some(step) = award.next_step() else { continue };
                 let ran = effects.iter().any(|effect| effect.lasts && effect.command == step.command);
                 // A disk that fails meanwhile settles nothing.
-                drop(process.intake.settle(&grant.event.event_id, Some(&award.reward), ran).await);
+                let doubts = Doubts { reward: Some(&award.reward), serial: None };
+                drop(process.intake.settle(&grant.event.event_id, doubts, ran, 0).await);
             }
         }
     }

@@ -1,0 +1,95 @@
+//! `votive replay`: rewards of a world that was wiped or went back in time are issued again.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::bail;
+use jiff::Timestamp;
+
+use super::{Options, Outcome, client, when};
+use crate::control::{Replay, Replayed};
+use crate::text::counted;
+
+/// What is issued again.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The game server, by its name in rewards.yaml
+    #[arg(long, value_name = "NAME")]
+    server: String,
+    /// What was issued from this time on: 3h, 2d, 2026-11-20, 2026-11-20T18:30
+    #[arg(long, value_name = "TIME", value_parser = when::moment)]
+    since: Timestamp,
+    /// What was issued before this time; without it, before now. What the new world has got already must not be meant
+    #[arg(long, value_name = "TIME", value_parser = when::moment)]
+    until: Option<Timestamp>,
+    /// Only to this player
+    #[arg(long, value_name = "NAME")]
+    player: Option<String>,
+    /// Only this reward
+    #[arg(long, value_name = "NAME")]
+    reward: Option<String>,
+    /// Also what was issued again before
+    #[arg(long)]
+    again: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Says what would be issued again, asks, and has it done.
+pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
+    let until = args.until.unwrap_or_else(Timestamp::now);
+    let question = Replay {
+        server: args.server,
+        since: args.since,
+        until,
+        player: args.player,
+        reward: args.reward,
+        again: args.again,
+        apply: false,
+    };
+    let found = client::ask(options, &question)?;
+    let (since, until) = (when::shown(args.since), when::shown(until));
+    let server = &question.server;
+    if found.before > 0 {
+        anstream::println!(
+            "{} left out: issued again before. Add --again to issue these once more.",
+            counted(found.before, "vote")
+        );
+    }
+    if found.votes == 0 {
+        anstream::println!(
+            "Nothing was issued on {server} from {since} to {until} that could be issued again."
+        );
+        return Ok(Outcome::Success);
+    }
+    anstream::println!("Issued on {server} from {since} to {until}, and to be issued again:");
+    tell(&found);
+    if !args.yes && !confirmed()? {
+        anstream::println!("Nothing was done.");
+        return Ok(Outcome::ChecksFailed);
+    }
+    let done = client::ask(options, &Replay { apply: true, ..question.clone() })?;
+    anstream::println!("Issuing again, each as a vote of its own (votive votes --server {server}):");
+    tell(&done);
+    Ok(Outcome::Success)
+}
+
+fn tell(replayed: &Replayed) {
+    let (votes, players) = (counted(replayed.votes, "vote"), counted(replayed.players, "player"));
+    anstream::println!("  {votes} of {players}, {}", counted(replayed.commands, "command"));
+    for (reward, times) in &replayed.rewards {
+        anstream::println!("  {times} x {reward}");
+    }
+}
+
+/// Whether the operator wants it.
+fn confirmed() -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody can be asked here, so nothing was done. Add --yes to do it without asking");
+    }
+    anstream::print!("Issue all of this again? [y/N] ");
+    anstream::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,325 @@
+//! What the command line and the daemon say to each other over the control socket: HTTP/1 with JSON bodies, version 1.
+//!
+//! Every request is a `POST` of one of these types to its path, and is answered with 200 and JSON, or with another status
+//! and a [`Refusal`]. Times are RFC 3339. A later version may add fields, and takes a path of its own for anything else.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::outline::{Awaited, State};
+use crate::domain::story::Explained;
+
+/// A request: its path, and what it is answered with.
+pub trait Request: Serialize + DeserializeOwned {
+    /// Where it is posted to.
+    const PATH: &'static str;
+    /// What it is answered with.
+    type Answer: Serialize + DeserializeOwned;
+}
+
+macro_rules! requests {
+    ($($request:ty, $path:literal => $answer:ty;)*) => {
+        $(impl Request for $request {
+            const PATH: &'static str = $path;
+            type Answer = $answer;
+        })*
+    };
+}
+
+requests! {
+    TestVote, "/v1/test-vote" => Done;
+    Resolve, "/v1/resolve" => Done;
+    Retry, "/v1/retry" => Done;
+    RetryRefused, "/v1/retry-refused" => Done;
+    Cancel, "/v1/cancel" => Done;
+    Replay, "/v1/replay" => Replayed;
+    Pause, "/v1/pause" => Done;
+    Resume, "/v1/resume" => Done;
+    Reload, "/v1/reload" => Done;
+    Prune, "/v1/prune" => Done;
+    GetStatus, "/v1/status" => Status;
+    List, "/v1/votes" => Page;
+    Explain, "/v1/explain" => Explained;
+}
+
+/// Gives a backup of the ledger: as bytes, and not as JSON.
+pub const BACKUP_PATH: &str = "/v1/backup";
+/// Takes an [`Export`]; answered with a line of JSON for each vote, a [`Row`], the oldest first.
+pub const EXPORT_PATH: &str = "/v1/export";
+/// The header of every answer that tells a Votive from anything else, with its version.
+pub const VERSION_HEADER: &str = "votive-version";
+
+/// It did not come to what was asked.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Refusal {
+    /// Why, in words for the operator.
+    pub error: String,
+}
+
+/// It was done.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Done {
+    /// What was, in words for the operator.
+    pub message: String,
+}
+
+/// Asks for a grant as if a player had voted.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestVote {
+    /// The player's name.
+    pub player: String,
+    /// The game server's name in `rewards.yaml`.
+    pub server: String,
+}
+
+/// Settles what is in doubt about an event.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolve {
+    /// The vote's id.
+    pub event_id: String,
+    /// The one reward that is meant, if not all that is in doubt.
+    #[serde(default)]
+    pub reward: Option<String>,
+    /// The one command that is meant, by its number, if not all that is in doubt.
+    #[serde(default)]
+    pub step: Option<u32>,
+    /// Whether the command ran.
+    pub ran: bool,
+}
+
+/// Tries again what is refused or closed about an event.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// The vote's id.
+    pub event_id: String,
+}
+
+/// Tries again all that is refused.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRefused {
+    /// Only of votes for this game server.
+    #[serde(default)]
+    pub server: Option<String>,
+}
+
+/// Cancels what is still to come of an event.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    /// The vote's id.
+    pub event_id: String,
+}
+
+/// Issues again what was issued.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// On this game server.
+    pub server: String,
+    /// From this time on.
+    pub since: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+    /// Only to this player.
+    #[serde(default)]
+    pub player: Option<String>,
+    /// Only this reward.
+    #[serde(default)]
+    pub reward: Option<String>,
+    /// Also what was issued again before.
+    #[serde(default)]
+    pub again: bool,
+    /// Whether to do it, and not only to tell what it would be.
+    pub apply: bool,
+}
+
+/// What is issued again, or would be.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Replayed {
+    /// How many votes.
+    pub votes: usize,
+    /// Of how many players.
+    pub players: usize,
+    /// How often each reward.
+    pub rewards: BTreeMap<String, usize>,
+    /// How many commands that is.
+    pub commands: usize,
+    /// How many votes are left out because they were issued again before.
+    pub before: usize,
+}
+
+/// Sends nothing more to a game server.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// Its name in `rewards.yaml`.
+    pub server: String,
+}
+
+/// Lets a game server go on.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// Its name in `rewards.yaml`.
+    pub server: String,
+}
+
+/// Reads the configuration again. 422 where it is refused, with every problem.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {}
+
+/// Gives up the details of votes.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prune {
+    /// Of those that were received before this.
+    pub before: Timestamp,
+}
+
+/// Gives all votes.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// That were received from this time on.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+}
+
+/// Asks how things stand.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GetStatus {}
+
+/// How things stand.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Status {
+    /// Of the daemon.
+    pub version: String,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// Where its configuration comes from.
+    pub config: PathBuf,
+    /// When that was read.
+    pub config_read_at: Timestamp,
+    /// The file of the ledger.
+    pub ledger: PathBuf,
+    /// The size of it.
+    pub ledger_bytes: u64,
+    /// The webhook's address and path.
+    pub webhook: String,
+    /// Every game server, in the order of the file.
+    pub servers: Vec<Server>,
+    /// How many parts of grants are open, by what they wait for.
+    pub waiting: BTreeMap<Awaited, usize>,
+    /// The grant that has been open for the longest time.
+    pub oldest: Option<Row>,
+    /// How many votes are refused, as a whole or in part.
+    pub refused: usize,
+    /// The last votes, the newest first.
+    pub last: Vec<Row>,
+}
+
+/// How a game server stands.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Server {
+    /// Its name in `rewards.yaml`.
+    pub name: String,
+    /// The address of its RCON.
+    pub address: String,
+    /// Since when it is paused, if it is; the start of the daemon where that began on hold.
+    pub paused_since: Option<Timestamp>,
+    /// What keeps it from being used, if it cannot be.
+    pub down: Option<String>,
+    /// For how many seconds.
+    pub down_seconds: Option<u64>,
+    /// How many seconds ago it last answered, if it did since the daemon was started.
+    pub answered_seconds: Option<u64>,
+    /// How many players it last counted, if it was asked.
+    pub online: Option<usize>,
+    /// How many seconds ago that was.
+    pub online_seconds: Option<u64>,
+    /// How many rewards wait for it, or for somebody there.
+    pub waiting: usize,
+    /// The most commands that it is sent in a second.
+    pub pace: u32,
+    /// Whether commands leave receipts, as the configuration says.
+    pub receipts: String,
+    /// Whether the game keeps them, where that was found out.
+    pub keeps_receipts: Option<bool>,
+}
+
+/// Asks for votes, the newest first.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// Only of this player.
+    #[serde(default)]
+    pub player: Option<String>,
+    /// Only for this game server, by its name in `rewards.yaml`.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// Only those that stand so.
+    #[serde(default)]
+    pub state: Option<State>,
+    /// Only those that were received from this time on.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Go on from here: what the last page had as `next`.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// At most so many, 1 to 1000.
+    pub limit: usize,
+}
+
+/// Some votes.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Page {
+    /// The votes.
+    pub votes: Vec<Row>,
+    /// Where the next page begins, if there may be one. A page can be empty and still have a next one.
+    pub next: Option<String>,
+}
+
+/// Asks for the story of a vote, or of the last votes of a player.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The vote's id, or the player's nickname.
+    pub asked: String,
+    /// At most so many of a player's votes, 1 to 100.
+    pub last: usize,
+}
+
+/// One vote in a few words.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Row {
+    /// The id.
+    pub event_id: String,
+    /// `server.vote`, or a type of Votive's own.
+    pub event_type: String,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// When the player voted, where the platform said so.
+    pub voted_at: Option<Timestamp>,
+    /// The nickname, as the platform told it; `None` until it is fetched.
+    pub player: Option<String>,
+    /// The game server's name in `rewards.yaml`, or how the platform calls it.
+    pub server: Option<String>,
+    /// How it stands.
+    pub state: State,
+    /// What is awaited.
+    pub waiting_for: Vec<Awaited>,
+    /// The rewards that the vote earned.
+    pub rewards: Vec<String>,
+    /// Why it, or a part of it, is refused or in doubt.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,147 @@
+//! How a grant stands, in a word, and what it waits for, in words for the owner.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::award::{Award, AwardState};
+use super::grant::{Grant, Stage};
+use super::player::PlayerName;
+use super::standing::Wait;
+
+/// How a grant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Something is still to come by itself.
+    Waiting,
+    /// Something may have run, and the operator has to find out.
+    InDoubt,
+    /// The vote, or one of its rewards, is refused.
+    Refused,
+    /// All is issued.
+    Granted,
+    /// It, or what was left of it, was cancelled.
+    Closed,
+    /// It was final, and its details are gone.
+    Pruned,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [State; 6] =
+        [State::Waiting, State::InDoubt, State::Refused, State::Granted, State::Closed, State::Pruned];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::InDoubt => "in-doubt",
+            State::Refused => "refused",
+            State::Granted => "granted",
+            State::Closed => "closed",
+            State::Pruned => "pruned",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a part of a grant waits for that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaited {
+    /// Its turn.
+    Turn,
+    /// The player to come online.
+    Player,
+    /// The game server to come back.
+    Server,
+    /// The right RCON password.
+    Password,
+    /// The operator, who has paused the game server.
+    Resumption,
+    /// A game server in `rewards.yaml` that has its id.
+    ServerInFile,
+    /// The API to tell the vote.
+    Api,
+    /// The receipt of a command that may have run.
+    Receipt,
+    /// The operator, who has to find out whether a command ran.
+    Operator,
+}
+
+impl Awaited {
+    /// What follows "waiting for".
+    pub fn words(self) -> &'static str {
+        match self {
+            Awaited::Turn => "its turn",
+            Awaited::Player => "the player",
+            Awaited::Server => "the game server",
+            Awaited::Password => "the right RCON password",
+            Awaited::Resumption => "the game server to be resumed",
+            Awaited::ServerInFile => "its game server to be in rewards.yaml",
+            Awaited::Api => "the API of GAMEMONITORING",
+            Awaited::Receipt => "the receipt of a command",
+            Awaited::Operator => "you: a command is in doubt",
+        }
+    }
+}
+
+impl Grant {
+    /// How it stands. Of what stands differently, the part that most needs somebody's attention is told.
+    pub fn state(&self) -> State {
+        let plan = match &self.stage {
+            Stage::Received { .. } => return State::Waiting,
+            Stage::Refused { .. } => return State::Refused,
+            Stage::Closed { .. } => return State::Closed,
+            Stage::Pruned => return State::Pruned,
+            Stage::Planned(plan) => plan,
+        };
+        let states = plan.awards.iter().map(|award| match award.state {
+            AwardState::Planned | AwardState::Sending => State::Waiting,
+            AwardState::InDoubt { .. } if award.awaits_receipt() => State::Waiting,
+            AwardState::InDoubt { .. } => State::InDoubt,
+            AwardState::Done => State::Granted,
+            AwardState::Refused { .. } => State::Refused,
+            AwardState::Closed => State::Closed,
+        });
+        let urgency = |state: &State| match state {
+            State::Granted | State::Pruned => 0,
+            State::Closed => 1,
+            State::Waiting => 2,
+            State::Refused => 3,
+            State::InDoubt => 4,
+        };
+        states.max_by_key(urgency).unwrap_or(State::Granted)
+    }
+
+    /// What each part of it waits for that is open. `wait` tells what an award waits for that is planned, or whose
+    /// receipt is to be read; `None` where its game server is not configured.
+    pub fn awaited(&self, wait: impl Fn(&Award, &PlayerName) -> Option<Wait>) -> Vec<Awaited> {
+        let plan = match &self.stage {
+            Stage::Received { .. } => return vec![Awaited::Api],
+            Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => return vec![],
+            Stage::Planned(plan) => plan,
+        };
+        let awaited = |award: &Award| match &award.state {
+            AwardState::Done | AwardState::Refused { .. } | AwardState::Closed => None,
+            AwardState::InDoubt { .. } if !award.awaits_receipt() => Some(Awaited::Operator),
+            AwardState::Sending => Some(Awaited::Turn),
+            AwardState::Planned | AwardState::InDoubt { .. } => Some(match wait(award, &plan.player) {
+                None => Awaited::ServerInFile,
+                Some(Wait::Player) => Awaited::Player,
+                Some(Wait::Server) => Awaited::Server,
+                Some(Wait::Password) => Awaited::Password,
+                Some(Wait::Resumption) => Awaited::Resumption,
+                Some(Wait::Turn) if award.awaits_receipt() => Awaited::Receipt,
+                Some(Wait::Turn) => Awaited::Turn,
+            }),
+        };
+        plan.awards.iter().filter_map(awaited).collect()
+    }
+}

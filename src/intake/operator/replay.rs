@@ -1,0 +1,128 @@
+//! Issuing again what was issued, for a world that was wiped or went back in time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::super::Intake;
+use crate::domain::grant::{Grant, Stage};
+use crate::domain::replay::{Replay, Selection};
+use crate::ledger::{By, LedgerError, Revision};
+
+/// The most votes that are issued again at once: all of them are stored in one transaction, so that a crash cannot
+/// leave half of a replay, and nobody has to find out which half.
+const MOST_VOTES: usize = 5_000;
+
+/// What is issued again, or would be.
+#[derive(Debug, Default, PartialEq)]
+pub struct Replayed {
+    /// How many votes.
+    pub votes: usize,
+    /// How many players.
+    pub players: usize,
+    /// How often each reward.
+    pub rewards: BTreeMap<String, usize>,
+    /// How many commands.
+    pub commands: usize,
+    /// How many votes are left out because they were issued again before.
+    pub before: usize,
+}
+
+/// Why nothing is issued again. Shown to the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReplayed {
+    /// There are too many votes for one transaction.
+    #[error(
+        "more than {MOST_VOTES} votes are meant, and that is the most at once. Take a shorter time with --until, or name a --player or a --reward."
+    )]
+    TooMany,
+    /// The ledger has failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl Intake {
+    /// Issues again what is selected of votes for the game server of this name, as the operator `uid` wants it: all of it
+    /// or nothing. Where `uid` is `None`, only finds out what it would be.
+    ///
+    /// # Errors
+    /// [`NotReplayed`]; nothing is issued then.
+    pub async fn replay(
+        &self,
+        server: &str,
+        selection: Selection,
+        uid: Option<u32>,
+    ) -> Result<Replayed, NotReplayed> {
+        loop {
+            let (mut replays, summary) = self.select(server, selection.clone(), uid).await?;
+            if uid.is_none() || replays.is_empty() {
+                return Ok(summary);
+            }
+            let mut grants = Vec::with_capacity(2 * replays.len());
+            for (revision, (original, replay)) in &mut replays {
+                if let Stage::Planned(plan) = &mut replay.stage {
+                    plan.order = self.next_order();
+                }
+                grants.push((original.clone(), *revision));
+                grants.push((replay.clone(), Revision::NONE));
+            }
+            match self.ledger.put_all(&grants).await {
+                // Something happened to one of them meanwhile.
+                Err(LedgerError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    self.surroundings.report.replayed(server, &summary);
+                    replays.iter().for_each(|(_, (_, replay))| drop(self.go_on(replay)));
+                    return Ok(summary);
+                }
+            }
+        }
+    }
+
+    /// Every grant that is to be issued again, the oldest first, as it was read, and both as they will be.
+    async fn select(
+        &self,
+        server: &str,
+        selection: Selection,
+        uid: Option<u32>,
+    ) -> Result<(Vec<(Revision, (Grant, Grant))>, Replayed), NotReplayed> {
+        let (ledger, config, now) = (self.ledger.clone(), self.config.now(), self.surroundings.clock.now());
+        let server = server.to_owned();
+        let select = move || {
+            // What was issued then may have been received long before.
+            let grants = ledger.grants(&By::Time, Timestamp::MIN..selection.issued.end, None)?;
+            let (mut replays, mut summary, mut players) = (Vec::new(), Replayed::default(), BTreeSet::new());
+            for found in grants {
+                let (_, record) = found?;
+                let of = record.grant.vote().and_then(|vote| config.server(&vote.server));
+                if of.is_none_or(|of| of.name != server) {
+                    continue;
+                }
+                match record.grant.replay(&selection, 0, uid.unwrap_or_default(), now) {
+                    Replay::Nothing => {}
+                    Replay::Before => summary.before += 1,
+                    Replay::Again(_) if summary.votes == MOST_VOTES => return Ok(Err(NotReplayed::TooMany)),
+                    Replay::Again(again) => {
+                        summary.add(&again.1, &mut players);
+                        replays.push((record.revision, *again));
+                    }
+                }
+            }
+            summary.players = players.len();
+            Ok(Ok((replays, summary)))
+        };
+        self.reading(select).await?
+    }
+}
+
+impl Replayed {
+    fn add(&mut self, replay: &Grant, players: &mut BTreeSet<String>) {
+        let Some(plan) = replay.plan() else { return };
+        self.votes += 1;
+        players.insert(plan.player.key());
+        for award in &plan.awards {
+            *self.rewards.entry(award.reward.clone()).or_default() += 1;
+            self.commands += award.steps.len();
+        }
+    }
+}
