@@ -1,7 +1,7 @@
 //! What a vote waits for, and what to do about it.
 
+use super::Teller;
 use super::commands::number;
-use super::{Teller, cause};
 use crate::domain::award::{Award, AwardState, Receipt};
 use crate::domain::grant::Stage;
 use crate::domain::player::PlayerName;
@@ -27,7 +27,7 @@ impl Teller<'_> {
                     format!("the answer of {} to command {number} ({reward})", self.server())
                 }
                 AwardState::InDoubt { .. } if award.awaits_receipt() => {
-                    format!("the receipt of command {number} ({reward}), and so for {}", self.obstacle(award))
+                    format!("the receipt of command {number} ({reward}); for that, {}", self.obstacle(award))
                 }
                 AwardState::InDoubt { .. } => format!("you, to say whether command {number} ({reward}) ran"),
                 AwardState::Refused { .. } | AwardState::Done | AwardState::Closed => continue,
@@ -41,25 +41,26 @@ impl Teller<'_> {
     }
 
     pub(super) fn next(&self) -> Vec<String> {
-        let event = &self.grant.event;
-        let mut next = match &self.grant.stage {
-            Stage::Received { .. } => vec![
-                "Nothing: Votive asks again by itself. Whether the API can be reached at all: votive check --online"
-                    .to_owned(),
-            ],
+        let mut next: Vec<String> = Vec::new();
+        let advice = match &self.grant.stage {
+            Stage::Received { attempts: 0, .. } | Stage::Pruned => Vec::new(),
+            Stage::Received { .. } => {
+                vec!["To see whether the API can be reached at all: votive check --online".to_owned()]
+            }
             Stage::Refused { reason, until_retried, .. } => self.mend_vote(reason, *until_retried),
-            Stage::Closed { .. } => vec![format!("Nothing, unless the player shall have it after all: votive retry {event}")],
-            Stage::Pruned | Stage::Planned(_) => Vec::new(),
+            Stage::Closed { .. } => vec![self.reopen("it")],
+            Stage::Planned(plan) => plan.awards.iter().flat_map(|award| self.mend(award)).collect(),
         };
-        for award in self.awards() {
-            for sentence in self.mend(award) {
-                if !next.contains(&sentence) {
-                    next.push(sentence);
-                }
+        for advice in advice {
+            if !next.contains(&advice) {
+                next.push(advice);
             }
         }
-        if next.is_empty() {
-            next.push("Nothing.".to_owned());
+        match (next.is_empty(), &self.grant.stage) {
+            (_, Stage::Received { .. }) => next.insert(0, "Nothing: Votive asks again by itself.".to_owned()),
+            (true, _) if self.grant.is_open() => next.push("Nothing: it goes on by itself.".to_owned()),
+            (true, _) => next.push("Nothing.".to_owned()),
+            (false, _) => {}
         }
         next
     }
@@ -68,23 +69,26 @@ impl Teller<'_> {
     fn mend_vote(&self, reason: &str, until_retried: bool) -> Vec<String> {
         let event = &self.grant.event;
         if until_retried {
-            return vec![self.after_restore()];
+            return self.after_restore();
         }
         let Some(vote) = self.grant.vote() else {
-            // What the reason says after its cause is what to do.
             return vec![remedy(reason), format!("To ask the API once more: votive retry {event}")];
         };
         if self.circumstances.server.is_none() {
-            return vec![format!(
-                "If {} is one of your servers, add the id to it in rewards.yaml. Then: votive reload, and votive retry {event}",
-                vote.server
-            )];
+            return vec![
+                format!(
+                    "If {} is one of your servers, add the id to it in rewards.yaml. Then: votive reload",
+                    vote.server
+                ),
+                format!("After that: votive retry {event}"),
+            ];
         }
         match PlayerName::parse(&vote.nickname, self.circumstances.bedrock_prefix) {
             Ok(_) => vec![format!("rewards.yaml has changed since. To try it again: votive retry {event}")],
-            Err(why) => vec![format!(
-                "This vote can be given to nobody: {why}. Tell the voter to give the name that they have in Minecraft. If it is a Bedrock player's, set players.bedrock_prefix; then: votive reload, and votive retry {event}"
-            )],
+            Err(why) => vec![
+                format!("This vote can be given to nobody: {why}."),
+                "Tell the voter to give the name that they have in Minecraft when they vote.".to_owned(),
+            ],
         }
     }
 
@@ -92,63 +96,66 @@ impl Teller<'_> {
         let (event, reward, server) = (&self.grant.event, &award.reward, self.server());
         let number = award.next_step().map_or(0, number);
         match &award.state {
-            AwardState::InDoubt { .. } if award.needs_a_person() => vec![format!(
-                "Look on {server} whether command {number} ({reward}) ran. If it did: votive resolve {event} --step {number} --ran. If it did not, and shall be sent: votive resolve {event} --step {number} --not-run"
-            )],
-            AwardState::Refused { .. } if award.until_retried => vec![self.after_restore()],
+            AwardState::InDoubt { .. } if award.needs_a_person() => vec![
+                format!("Look on {server} whether command {number} ({reward}) ran."),
+                format!("If it ran: votive resolve {event} --step {number} --ran"),
+                format!("If it did not, and shall be sent: votive resolve {event} --step {number} --not-run"),
+            ],
+            AwardState::Refused { .. } if award.until_retried => self.after_restore(),
             AwardState::Refused { reason, .. } => {
-                vec![remedy(reason), format!("Then, in place of a delivery: votive retry {event}")]
+                vec![remedy(reason), format!("To try it again without a delivery: votive retry {event}")]
             }
-            AwardState::Planned | AwardState::InDoubt { .. } => vec![self.make_way(award)],
-            AwardState::Closed => {
-                vec![format!(
-                    "Nothing, unless the player shall have {reward} after all: votive retry {event}"
-                )]
-            }
-            AwardState::Done if award.steps.iter().any(|step| step.receipt == Receipt::Lost) => {
-                vec![format!(
-                    "The world of {server} has gone back in time. Look what {} has; what is gone can be issued again with votive replay",
-                    self.player()
-                )]
-            }
+            AwardState::Planned | AwardState::InDoubt { .. } => self.make_way(award),
+            AwardState::Closed => vec![self.reopen(reward)],
+            AwardState::Done if award.steps.iter().any(|step| step.receipt == Receipt::Lost) => vec![
+                format!("The world of {server} has gone back in time. Look what {} has.", self.player()),
+                format!("To issue again what is gone: votive replay --server {server} --since TIME"),
+            ],
             AwardState::Done | AwardState::Sending => Vec::new(),
         }
     }
 
     /// What to do so that an award goes on by itself.
-    fn make_way(&self, award: &Award) -> String {
+    fn make_way(&self, award: &Award) -> Vec<String> {
         let (event, server) = (&self.grant.event, self.server());
         let (Some(plan), Some(_)) = (self.plan, self.circumstances.server) else {
-            return format!(
-                "Add the {server} to one of the servers in rewards.yaml again, then: votive reload. To give it up: votive cancel {event}"
-            );
+            return vec![
+                format!("Add the {server} to one of the servers in rewards.yaml again. Then: votive reload"),
+                format!("Or, to give it up: votive cancel {event}"),
+            ];
         };
         match (self.circumstances.wait)(award, &plan.player) {
-            Wait::Turn => "Nothing: it goes on by itself.".to_owned(),
-            Wait::Player => format!("Nothing: it goes on when {} is online on {server}.", self.player()),
-            Wait::Server => format!(
-                "Start {server}, if it is not running. If it is, look for what is wrong with its RCON: votive check --online"
-            ),
-            Wait::Password => format!(
-                "Compare rcon.password in the server.properties of {server} with the password that rewards.yaml names for it. If Votive's was the wrong one, correct it and restart Votive."
-            ),
-            Wait::Resumption => format!("To let it go on: votive resume {server}"),
+            Wait::Turn | Wait::Player => Vec::new(),
+            Wait::Server => vec![
+                format!("Start {server}, if it does not run. It goes on by itself then."),
+                "If it does run, to see what is wrong with its RCON: votive check --online".to_owned(),
+            ],
+            Wait::Password => vec![
+                format!(
+                    "Compare rcon.password in the server.properties of {server} with the password that rewards.yaml names for it."
+                ),
+                "If Votive's was the wrong one, correct it and restart Votive.".to_owned(),
+            ],
+            Wait::Resumption => vec![format!("To let it go on: votive resume {server}")],
         }
     }
 
-    fn after_restore(&self) -> String {
-        let event = &self.grant.event;
-        format!(
-            "The ledger was restored from a backup, so nobody knows what was issued after that was taken. Look what {} has. If the reward is missing: votive retry {event}",
-            self.player()
-        )
+    fn after_restore(&self) -> Vec<String> {
+        vec![
+            format!(
+                "The ledger was restored from a backup, so nobody knows what was issued in between. Look what {} has.",
+                self.player()
+            ),
+            format!("If the reward is missing: votive retry {}", self.grant.event),
+        ]
+    }
+
+    fn reopen(&self, what: &str) -> String {
+        format!("If the player shall have {what} after all: votive retry {}", self.grant.event)
     }
 }
 
 /// What a reason says after its cause: what to do.
 fn remedy(reason: &str) -> String {
-    match reason.split_once(". ") {
-        Some((_, remedy)) => remedy.to_owned(),
-        None => cause(reason),
-    }
+    reason.split_once(". ").map_or(reason, |(_, remedy)| remedy).to_owned()
 }
