@@ -332,7 +332,8 @@ async fn in_doubt_and_settled() {
     delivered(&rig, "e-2", "Steve", 503).await;
     let explained = told(&rig, "in-doubt-at-the-first", "e-2", "in_doubt").await;
     let next = &only(&explained).next;
-    let command = next.iter().find_map(|next| next.strip_prefix("If it did not, and shall be sent: votive ")).unwrap();
+    let command =
+        next.iter().find_map(|next| next.strip_prefix("If it did not, and shall be sent: votive ")).unwrap();
     done(&rig, &command.split(' ').collect::<Vec<_>>()).await;
     rig.until(|record| record.ran("give Steve minecraft:emerald").len() == 2).await;
     delivered(&rig, "e-2", "Steve", 204).await;
@@ -348,7 +349,9 @@ async fn issued_again_on_a_world_that_was_wiped() {
     let original = told(&rig, "replayed", "e-1", "granted").await;
     let id = Regex::new("replay-[0-9a-f]{16}").unwrap();
     let replay = only(&original).timeline.iter().find_map(|moment| id.find(&moment.text)).unwrap();
-    rig.daemon().log_line(&format!("event={} player=Steve server=survival reward=daily", replay.as_str())).await;
+    rig.daemon()
+        .log_line(&format!("event={} player=Steve server=survival reward=daily", replay.as_str()))
+        .await;
     told(&rig, "replay", replay.as_str(), "granted").await;
 }
 

@@ -11,7 +11,7 @@ use crate::domain::event::{REPLAY, TEST_VOTE};
 use crate::domain::plan::Verdict;
 use crate::domain::reply::plain;
 use crate::domain::story::{CommandState, CommandStory, Explained, State, Story};
-use crate::text::{Outside, broken, counted, visible};
+use crate::text::{broken, counted, visible};
 
 /// The width that text is broken to.
 const WIDTH: usize = 100;
@@ -133,7 +133,8 @@ fn judged(out: &mut impl Write, verdict: &Verdict, width: usize) -> io::Result<(
 }
 
 fn fared(out: &mut impl Write, command: &CommandStory, width: usize) -> io::Result<()> {
-    let CommandStory { number, reward, command, state, told, reply, time } = command;
+    // When it ran stands in the time line.
+    let CommandStory { number, reward, command, state, told, reply, time: _ } = command;
     let style = match state {
         CommandState::Ran => GOOD,
         CommandState::PassedOver | CommandState::NotSent => DIM,
@@ -143,17 +144,13 @@ fn fared(out: &mut impl Write, command: &CommandStory, width: usize) -> io::Resu
     // Never broken, so that it can be copied.
     writeln!(out, "  {number:>3}  {:width$}  {}", visible(reward), visible(command))?;
     let indent = " ".repeat("  123  ".len() + width + 2);
-    let told = match time {
-        Some(time) => format!("{told} ({})", when::shown(*time)),
+    let told = match reply {
+        Some(reply) => format!("{told}; the reply: \"{}\"", plain(reply)),
         None => told.clone(),
     };
     write!(out, "{style}")?;
     hanging(out, &indent, &told)?;
-    write!(out, "{style:#}")?;
-    match reply {
-        Some(reply) => hanging(out, &indent, &format!("reply: {}", Outside(&plain(reply)))),
-        None => Ok(()),
-    }
+    write!(out, "{style:#}")
 }
 
 /// Text that begins behind `first` and goes on below its own beginning.

@@ -21,7 +21,7 @@ use super::arrival::Arrival;
 use super::award::{Award, AwardState};
 use super::event::{REPLAY, TEST_VOTE};
 use super::grant::{Grant, Stage};
-use super::outline;
+use super::outline::{self, Awaited};
 use super::plan::{Plan, Verdict};
 use super::player::PlayerName;
 use super::standing::Wait;
@@ -260,44 +260,47 @@ impl Teller<'_> {
         if plan.awards.is_empty() {
             return format!("{player} got nothing, because the vote earned no reward of {server}.");
         }
-        let mut told = Vec::new();
-        for (tell, is) in GROUPS {
-            let rewards: Vec<&str> =
-                plan.awards.iter().filter(|award| is(award)).map(|award| award.reward.as_str()).collect();
-            if !rewards.is_empty() {
-                told.push(tell(player, &server, &listed(&rewards)));
-            }
-        }
-        told.join(" ")
-    }
-}
-
-/// A sentence about a player, a game server and rewards.
-type Sentence = fn(&str, &str, &str) -> String;
-
-/// The awards that are told of together.
-const GROUPS: [(Sentence, fn(&Award) -> bool); 5] = [
-    (
-        |player, server, rewards| format!("{player} got {rewards} on {server}."),
-        |award| award.state == AwardState::Done,
-    ),
-    (
-        |_, server, rewards| format!("Of {rewards}, a command may or may not have run on {server}."),
-        Award::needs_a_person,
-    ),
-    (
-        |_, _, rewards| format!("Refused: {rewards}."),
-        |award| matches!(award.state, AwardState::Refused { .. }),
-    ),
-    (
-        |player, _, rewards| format!("{player} has not got all of {rewards} yet."),
-        |award| {
+        let is_waiting = |award: &Award| {
             matches!(award.state, AwardState::Planned | AwardState::Sending | AwardState::InDoubt { .. })
                 && !award.needs_a_person()
-        },
-    ),
-    (|_, _, rewards| format!("Cancelled: {rewards}."), |award| award.state == AwardState::Closed),
-];
+        };
+        let of = |is: &dyn Fn(&Award) -> bool| {
+            let rewards = plan.awards.iter().filter(|award| is(award)).map(|award| award.reward.as_str());
+            Some(listed(&rewards.collect::<Vec<_>>())).filter(|rewards| !rewards.is_empty())
+        };
+        let mut told = Vec::new();
+        told.extend(
+            of(&|award| award.state == AwardState::Done)
+                .map(|rewards| format!("{player} got {rewards} on {server}.")),
+        );
+        told.extend(
+            of(&Award::needs_a_person)
+                .map(|rewards| format!("Nobody knows whether a command of {rewards} ran on {server}.")),
+        );
+        told.extend(plan.awards.iter().filter_map(|award| match &award.state {
+            AwardState::Refused { reason, .. } => Some(cause(reason)),
+            _ => None,
+        }));
+        told.extend(of(&is_waiting).map(|rewards| {
+            format!("{player} has not got all of {rewards} yet: waiting for {}.", self.awaited_in_short())
+        }));
+        told.extend(
+            of(&|award| award.state == AwardState::Closed)
+                .map(|rewards| format!("What was left of {rewards} was cancelled.")),
+        );
+        told.join(" ")
+    }
+
+    /// What is awaited that comes by itself, or by what the owner does elsewhere.
+    fn awaited_in_short(&self) -> String {
+        let Circumstances { server, wait, .. } = self.circumstances;
+        let mut awaited = self.grant.awaited(|award, player| server.map(|_| wait(award, player)));
+        awaited.sort();
+        awaited.dedup();
+        awaited.retain(|awaited| *awaited != Awaited::Operator);
+        listed(&awaited.iter().map(|awaited| awaited.words()).collect::<Vec<_>>())
+    }
+}
 
 /// The first sentence of a reason: what was wrong. What to do about it follows there.
 fn cause(reason: &str) -> String {

@@ -7,6 +7,9 @@ use crate::domain::grant::Stage;
 use crate::domain::player::PlayerName;
 use crate::domain::standing::Wait;
 
+/// After so many questions to the API, it is worth a look whether it can be reached at all.
+const FEW_ATTEMPTS: u32 = 4;
+
 impl Teller<'_> {
     pub(super) fn awaited(&self) -> Vec<String> {
         if let Stage::Received { attempts, why, .. } = &self.grant.stage {
@@ -22,12 +25,16 @@ impl Teller<'_> {
         for award in self.awards() {
             let (reward, number) = (&award.reward, award.next_step().map_or(0, number));
             let sentence = match &award.state {
-                AwardState::Planned => self.obstacle(award),
+                AwardState::Planned => {
+                    let (what, known) = self.obstacle(award);
+                    what + &known
+                }
                 AwardState::Sending => {
                     format!("the answer of {} to command {number} ({reward})", self.server())
                 }
                 AwardState::InDoubt { .. } if award.awaits_receipt() => {
-                    format!("the receipt of command {number} ({reward}); for that, {}", self.obstacle(award))
+                    let (what, known) = self.obstacle(award);
+                    format!("the receipt of command {number} ({reward}), and so for {what}{known}")
                 }
                 AwardState::InDoubt { .. } => format!("you, to say whether command {number} ({reward}) ran"),
                 AwardState::Refused { .. } | AwardState::Done | AwardState::Closed => continue,
@@ -43,10 +50,10 @@ impl Teller<'_> {
     pub(super) fn next(&self) -> Vec<String> {
         let mut next: Vec<String> = Vec::new();
         let advice = match &self.grant.stage {
-            Stage::Received { attempts: 0, .. } | Stage::Pruned => Vec::new(),
-            Stage::Received { .. } => {
+            Stage::Received { attempts: FEW_ATTEMPTS.., .. } => {
                 vec!["To see whether the API can be reached at all: votive check --online".to_owned()]
             }
+            Stage::Received { .. } | Stage::Pruned => Vec::new(),
             Stage::Refused { reason, until_retried, .. } => self.mend_vote(reason, *until_retried),
             Stage::Closed { .. } => vec![self.reopen("it")],
             Stage::Planned(plan) => plan.awards.iter().flat_map(|award| self.mend(award)).collect(),

@@ -1,6 +1,6 @@
 //! How each command fared.
 
-use super::{CommandState, CommandStory, Teller, lasted};
+use super::{CommandState, CommandStory, Teller};
 use crate::domain::award::{Award, AwardState, Finish, Receipt, Step};
 use crate::domain::standing::Wait;
 
@@ -69,7 +69,7 @@ impl Teller<'_> {
 
     /// How the next command of an award stands that is planned.
     fn to_come(&self, award: &Award, step: &Step) -> String {
-        let mut told = format!("to be sent; waits for {}", self.obstacle(award));
+        let mut told = format!("to be sent; waits for {}", self.obstacle(award).0);
         if award.repeats > 0 {
             told.push_str(&format!(
                 "; it was sent {} before without an outcome, and is repeated as in_doubt says",
@@ -86,29 +86,23 @@ impl Teller<'_> {
         told
     }
 
-    /// What an award waits for that is planned, or whose receipt is to be read.
-    pub(super) fn obstacle(&self, award: &Award) -> String {
+    /// What an award waits for that is planned, or whose receipt is to be read; and what more is known of that.
+    pub(super) fn obstacle(&self, award: &Award) -> (String, String) {
+        let unknown = String::new();
         let (Some(plan), Some(server)) = (self.plan, self.circumstances.server) else {
-            return format!("a server in rewards.yaml with the {}", self.server());
+            return (format!("a server in rewards.yaml with the {}", self.server()), unknown);
         };
-        let now = self.circumstances.now;
-        let why = self
-            .circumstances
-            .down
-            .map_or_else(String::new, |down| format!(": for {}, it {}", lasted(down.since, now), down.why));
+        let why = self.circumstances.down.map_or_else(String::new, |down| format!("; it {}", down.why));
         match (self.circumstances.wait)(award, &plan.player) {
-            Wait::Turn => format!("its turn on {server}"),
-            Wait::Player => format!("{} to come online on {server}", self.player()),
-            Wait::Server => format!("{server} to come back{why}"),
-            Wait::Password => format!("the right RCON password of {server}{why}"),
-            Wait::Resumption => match self.circumstances.pause {
-                Some(pause) => format!(
-                    "somebody to resume {server}, which {} paused {} ago",
-                    super::user(pause.uid),
-                    lasted(pause.since, now)
-                ),
-                None => format!("somebody to resume {server}: Votive was started with --hold"),
-            },
+            Wait::Turn => (format!("its turn on {server}"), unknown),
+            Wait::Player => (format!("{} to come online on {server}", self.player()), unknown),
+            Wait::Server => (format!("{server} to come back"), why),
+            Wait::Password => (format!("the right RCON password of {server}"), why),
+            Wait::Resumption => {
+                let on_hold = self.circumstances.pause.is_none();
+                let known = if on_hold { "; Votive was started with --hold" } else { "" };
+                (format!("somebody to resume {server}"), known.to_owned())
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What happened, in the order of time.
 
 use super::commands::number;
-use super::{Moment, Teller, cause, user};
-use crate::domain::act::{Act, Deed};
+use super::{Circumstances, Moment, Teller, cause, user};
+use crate::domain::act::{Act, Deed, Pause};
 use crate::domain::arrival::Arrival;
 use crate::domain::award::{Award, AwardState, Finish, Step};
 use crate::domain::event::SERVER_VOTE;
 use crate::domain::grant::Stage;
+use crate::domain::standing::Wait;
 
 /// The most deliveries of one event that are told one by one.
 const MOST_DELIVERIES: usize = 10;
@@ -14,27 +15,24 @@ const MOST_DELIVERIES: usize = 10;
 impl Teller<'_> {
     pub(super) fn timeline(&self) -> Vec<Moment> {
         let mut timeline = self.beginning();
-        timeline.extend(self.plan.map(|plan| {
-            Moment {
-                time: plan.planned_at,
-                text: match self.grant.replays {
-                    Some(_) => "Votive took over the commands that had run.",
-                    None if self.is_delivered() => {
-                        "With what GAMEMONITORING's API said, Votive decided which rewards the vote earns."
-                    }
-                    None => "Votive decided which rewards the vote earns.",
-                }
-                .to_owned(),
-            }
-        }));
+        if let Some(plan) = self.plan.filter(|_| self.grant.replays.is_none()) {
+            // A vote that was refused at first was fetched before that.
+            let told = if self.is_delivered() { "The API had told whose vote it is. " } else { "" };
+            let text = format!("{told}Votive decided which rewards it earns.");
+            timeline.push(Moment { time: plan.planned_at, text });
+        }
         for award in self.awards() {
             timeline.extend(award.steps.iter().filter_map(|step| self.finish(award, step)));
             timeline.extend(self.stand(award));
         }
         if let Stage::Refused { reason, since: Some(since), .. } = &self.grant.stage {
-            timeline.push(Moment { time: *since, text: format!("The vote was refused. {}", cause(reason)) });
+            let cause = cause(reason);
+            let is_told = cause.contains("refused");
+            let text = if is_told { cause } else { format!("The vote was refused. {cause}") };
+            timeline.push(Moment { time: *since, text });
         }
         timeline.extend(self.grant.acts.iter().filter_map(|act| self.act(act)));
+        timeline.extend(self.hindrance());
         // What happened at the same moment stays in this order.
         timeline.sort_by_key(|moment| moment.time);
         timeline
@@ -75,7 +73,7 @@ impl Teller<'_> {
         });
         let told = again.len().saturating_sub(MOST_DELIVERIES);
         if told > 0 {
-            let text = format!("It was delivered again, and {told} times more until the next line.");
+            let text = format!("Delivered again, {told} times until the next line.");
             moments.push(Moment { time: again[0].at, text });
         }
         moments.extend(again[told..].iter().map(|arrival| self.again(arrival)));
@@ -84,18 +82,15 @@ impl Teller<'_> {
     }
 
     fn again(&self, arrival: &Arrival) -> Moment {
-        let finished =
-            self.awards().iter().flat_map(|award| &award.steps).filter_map(|step| step.finished_at);
-        let granted =
-            self.awards().iter().all(|award| award.state == AwardState::Done) && self.plan.is_some();
-        let text = if granted && finished.max().is_none_or(|finished| finished <= arrival.at) {
-            format!(
-                "It was delivered again and answered with {}. Nothing was issued a second time.",
-                arrival.status
-            )
+        let awards = self.awards();
+        let finished = awards.iter().flat_map(|award| &award.steps).filter_map(|step| step.finished_at).max();
+        let granted = !awards.is_empty() && awards.iter().all(|award| award.state == AwardState::Done);
+        let consequence = if granted && finished.is_none_or(|finished| finished <= arrival.at) {
+            "; nothing was issued twice"
         } else {
-            format!("It was delivered again and answered with {}.", arrival.status)
+            ""
         };
+        let text = format!("Delivered again and answered with {}{consequence}.", arrival.status);
         Moment { time: arrival.at, text }
     }
 
@@ -140,6 +135,24 @@ impl Teller<'_> {
         Some(Moment { time: time?, text })
     }
 
+    /// Since when the game server cannot be used, where something waits for that.
+    fn hindrance(&self) -> Option<Moment> {
+        let Circumstances { server, wait, down, pause, .. } = self.circumstances;
+        let (plan, server) = (self.plan?, (*server)?);
+        let waits = |award: &&Award| award.state == AwardState::Planned || award.awaits_receipt();
+        match wait(plan.awards.iter().find(waits)?, &plan.player) {
+            Wait::Turn | Wait::Player => None,
+            Wait::Server | Wait::Password => {
+                let since = down.as_ref()?.since;
+                Some(Moment { time: since, text: format!("From here on, {server} could not be used.") })
+            }
+            Wait::Resumption => {
+                let Pause { since, uid } = (*pause)?;
+                Some(Moment { time: *since, text: format!("{} paused {server}.", capital(&user(*uid))) })
+            }
+        }
+    }
+
     fn act(&self, act: &Act) -> Option<Moment> {
         let who = capital(&user(act.uid));
         let text = match &act.deed {
@@ -157,18 +170,18 @@ impl Teller<'_> {
     }
 }
 
-/// Deliveries that only claim to be of an event, as one line: anybody can send many of them.
+/// Deliveries with the id of an event that are not for it, as one line: anybody can send many of them.
 pub(super) fn not_accepted(arrivals: &[&Arrival]) -> Option<Moment> {
     let last = arrivals.last()?;
-    let why = last.accepted.as_ref().map_or_else(String::as_str, |_| "It was a test.");
-    let text = match arrivals.len() {
-        1 => format!("A delivery with this id was answered with {}. {why}", last.status),
-        many => format!(
-            "The last of {many} deliveries with this id that were not accepted was answered with {}. {why}",
-            last.status
-        ),
+    let (kind, why) = match &last.accepted {
+        Ok(_) => ("test delivery", String::new()),
+        Err(why) => ("delivery", format!(" {}", cause(why))),
     };
-    Some(Moment { time: last.at, text })
+    let which = match arrivals.len() {
+        1 => format!("A {kind} with this id"),
+        many => format!("The last of {many} deliveries with this id that were not accepted"),
+    };
+    Some(Moment { time: last.at, text: format!("{which} was answered with {}.{why}", last.status) })
 }
 
 fn capital(text: &str) -> String {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::timeline::not_accepted;
-use super::{Moment, State, Story, lasted, listed};
+use super::{Moment, State, Story, cause, lasted, listed};
 use crate::domain::arrival::{Arrival, Refusals};
 
 impl Story {
@@ -16,7 +16,7 @@ impl Story {
                 State::Test,
                 "A test delivery of GAMEMONITORING arrived, and its signature is good. Tests are not rewarded."
                     .to_owned(),
-                vec!["Nothing. To see what a vote brings: votive test-vote".to_owned()],
+                vec!["Nothing. To see what a vote would bring: votive simulate".to_owned()],
             ),
             Ok(_) => (
                 State::NotRewarded,
@@ -55,12 +55,12 @@ impl Story {
 fn not_accepted_story(status: u16, why: &str) -> (State, String, Vec<String>) {
     let next = match status {
         401 => vec![
-            "If GAMEMONITORING lists this delivery among those that it sent: put the project's signing token into the file that rewards.yaml names, restart Votive, and deliver it again. votive test-webhook tells whether the way is free.".to_owned(),
+            "If GAMEMONITORING lists this delivery among those that it sent: put the project's signing token into the file that rewards.yaml names, restart Votive, and deliver it again.".to_owned(),
             "If it does not, somebody else has sent it. Nothing is to be done.".to_owned(),
         ],
         _ => vec!["If GAMEMONITORING lists this delivery among those that it sent, report it there. If not, nothing is to be done.".to_owned()],
     };
-    (State::NotAccepted, format!("Nothing was issued: the delivery was not accepted. {why}"), next)
+    (State::NotAccepted, format!("Nothing was issued: the delivery was not accepted. {}", cause(why)), next)
 }
 
 /// Votes whose player nobody has told yet.
