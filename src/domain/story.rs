@@ -334,3 +334,6 @@ fn lasted(since: Timestamp, now: Timestamp) -> String {
         _ => format!("{} days", minutes / 1440),
     }
 }
+
+#[cfg(test)]
+mod tests;

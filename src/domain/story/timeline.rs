@@ -62,8 +62,10 @@ impl Teller<'_> {
         let (good, refused): (Vec<&Arrival>, Vec<&Arrival>) =
             arrivals.iter().partition(|arrival| arrival.is_meant());
         // The first one is not in memory any more if it came before the start.
-        let first = good.first().filter(|arrival| arrival.at <= received_at);
-        let again = &good[usize::from(first.is_some())..];
+        let (first, again) = match good.split_first() {
+            Some((first, again)) if first.at <= received_at => (Some(first), again),
+            _ => (None, good.as_slice()),
+        };
         moments.push(match first {
             Some(first) => Moment {
                 time: first.at,
