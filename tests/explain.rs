@@ -300,6 +300,33 @@ async fn rewards_that_a_vote_does_not_earn() {
 }
 
 #[tokio::test]
+async fn the_example_of_the_readme() {
+    let rewards = "
+  daily:
+    commands:
+      - 'give {player} minecraft:diamond 3'
+      - run: 'say {player} voted for {server}. Thank you!'
+        require_online: false
+        optional: true
+  lucky:
+    chance: 5%
+    commands:
+      - 'give {player} minecraft:netherite_ingot 1'
+  tenth:
+    every_votes: 10
+    commands:
+      - 'give {player} minecraft:elytra 1'
+";
+    let rig = running("", rewards).await;
+    rig.game.leave("Steve");
+    delivered(&rig, "b1d8e2c4-7f", "Steve", 204).await;
+    told(&rig, "readme", "Steve", "waiting").await;
+    let (readme, output) = (include_str!("../README.md"), ask(&rig, "Steve", "text").await.stdout);
+    let example = readme.split("$ sudo votive explain Steve\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(normal(example), normal(&String::from_utf8(output).unwrap()));
+}
+
+#[tokio::test]
 async fn a_limit_that_is_reached() {
     let rewards = "
   first:

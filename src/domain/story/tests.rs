@@ -132,6 +132,8 @@ fn every_reward_has_its_verdict_and_every_command_its_line() {
     assert_eq!(commands, [(1, "say 1"), (2, "say 2"), (3, "say 3")]);
     assert_eq!(story.awaited, ["its turn on survival"], "once, for both rewards");
     assert_eq!(story.next, ["Nothing: it goes on by itself."]);
+    let down = story_in(&grant, Wait::Server, None, &[]);
+    assert_eq!((down.awaited.len(), down.next.len()), (1, 2), "so is what to do: {:?}", down.next);
 }
 
 #[test]
