@@ -272,6 +272,22 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_is_of_harmless_characters_and_bounded() {
+        let claim = |event_type: &str, event_id: &str| {
+            let body = format!(r#"{{"event_type":{event_type},"event_id":{event_id}}}"#);
+            let Claim { event_id, event_type } = Envelope::parse(body.as_bytes()).unwrap().claim();
+            (event_type, event_id)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(claim(r#""server.vote""#, r#""e-1""#), (some("server.vote"), some("e-1")));
+        assert_eq!(claim("9", "9"), (None, some("9")));
+        let long = format!(r#""{}""#, "a".repeat(101));
+        for bad in [r#""""#, r#""a b""#, r#""a\nb""#, r#""\u001b[31m""#, &long] {
+            assert_eq!(claim(bad, bad), (None, None), "{bad}");
+        }
+    }
+
+    #[test]
     fn an_id_is_at_most_a_hundred_characters() {
         assert!(is_event_id(&"a".repeat(100)));
         assert!(!is_event_id(&"a".repeat(101)));

@@ -62,8 +62,8 @@ impl Intake {
         let server = grant.vote().and_then(|vote| config.server(&vote.server));
         let paused = server.and_then(|server| self.pauses.of(&server.name));
         let contact = server.and_then(|server| self.dispatch.contact(&server.rcon));
-        let known = contact.map(|contact| contact.known().clone()).unwrap_or_default();
-        let down = known.down.as_ref().map(|down| {
+        let down = contact.and_then(|contact| contact.known().down.clone());
+        let down = down.as_ref().map(|down| {
             let lasted = SignedDuration::try_from(down.since.elapsed()).unwrap_or(SignedDuration::ZERO);
             Down { why: &down.why, since: now.checked_sub(lasted).unwrap_or(now) }
         });
@@ -71,10 +71,7 @@ impl Intake {
             now,
             server: server.map(|server| server.name.as_str()),
             bedrock_prefix: config.players.bedrock_prefix,
-            wait: &|award, player| match paused {
-                Some(_) => Wait::Resumption,
-                None => known.awaited(award, player),
-            },
+            wait: &|award, player| server.map_or(Wait::Turn, |server| self.wait(server, award, player)),
             down,
             pause: match &paused {
                 Some(Paused::By(pause)) => Some(pause),

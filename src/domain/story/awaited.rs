@@ -10,6 +10,9 @@ use crate::domain::standing::Wait;
 /// After so many questions to the API, it is worth a look whether it can be reached at all.
 const FEW_ATTEMPTS: u32 = 4;
 
+/// The prefix of Bedrock players that Floodgate is delivered with.
+const FLOODGATE: char = '.';
+
 impl Teller<'_> {
     pub(super) fn awaited(&self) -> Vec<String> {
         if let Stage::Received { attempts, why, .. } = &self.grant.stage {
@@ -79,7 +82,8 @@ impl Teller<'_> {
             return self.after_restore();
         }
         let Some(vote) = self.grant.vote() else {
-            return vec![remedy(reason), format!("To ask the API once more: votive retry {event}")];
+            let again = format!("To ask the API once more: votive retry {event}");
+            return remedy(reason).into_iter().chain([again]).collect();
         };
         if self.circumstances.server.is_none() {
             return vec![
@@ -92,6 +96,12 @@ impl Teller<'_> {
         }
         match PlayerName::parse(&vote.nickname, self.circumstances.bedrock_prefix) {
             Ok(_) => vec![format!("rewards.yaml has changed since. To try it again: votive retry {event}")],
+            Err(_) if PlayerName::parse(&vote.nickname, Some(FLOODGATE)).is_ok() => vec![
+                format!(
+                    "It looks like a Bedrock player's. If it is, set players.bedrock_prefix to '{FLOODGATE}' in rewards.yaml. Then: votive reload"
+                ),
+                format!("After that: votive retry {event}"),
+            ],
             Err(why) => vec![
                 format!("This vote can be given to nobody: {why}."),
                 "Tell the voter to give the name that they have in Minecraft when they vote.".to_owned(),
@@ -109,9 +119,10 @@ impl Teller<'_> {
                 format!("If it did not, and shall be sent: votive resolve {event} --step {number} --not-run"),
             ],
             AwardState::Refused { .. } if award.until_retried => self.after_restore(),
-            AwardState::Refused { reason, .. } => {
-                vec![remedy(reason), format!("To try it again without a delivery: votive retry {event}")]
-            }
+            AwardState::Refused { reason, .. } => vec![
+                remedy(reason).unwrap_or_else(|| "Mend that in rewards.yaml. Then: votive reload".to_owned()),
+                format!("To try it again without a delivery: votive retry {event}"),
+            ],
             AwardState::Planned | AwardState::InDoubt { .. } => self.make_way(award),
             AwardState::Closed => vec![self.reopen(reward)],
             AwardState::Done if award.steps.iter().any(|step| step.receipt == Receipt::Lost) => vec![
@@ -163,6 +174,6 @@ impl Teller<'_> {
 }
 
 /// What a reason says after its cause: what to do.
-fn remedy(reason: &str) -> String {
-    reason.split_once(". ").map_or(reason, |(_, remedy)| remedy).to_owned()
+fn remedy(reason: &str) -> Option<String> {
+    reason.split_once(". ").map(|(_, remedy)| remedy.to_owned())
 }

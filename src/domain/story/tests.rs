@@ -319,3 +319,25 @@ fn times_that_have_passed_are_rough() {
     assert_eq!(told, ["less than a minute", "1 min", "116 min", "2 h", "2 days"]);
     assert_eq!(lasted(at(60), START), "less than a minute", "the clock went back");
 }
+
+#[test]
+fn a_nickname_with_the_usual_prefix_may_be_a_bedrock_players() {
+    let next = |nickname: &str| {
+        let reason = "The vote has no player to reward: no.".to_owned();
+        let vote = Vote { nickname: nickname.to_owned(), ..daily().vote().unwrap().clone() };
+        let stage = Stage::Refused { reason, vote: Some(vote), until_retried: false, since: Some(at(2)) };
+        story(&Grant { stage, ..received(SERVER_VOTE) }, Wait::Turn).next.concat()
+    };
+    assert!(next(".Steve").contains("bedrock_prefix to '.'") && next(".Steve").contains("votive retry e-1"));
+    assert!(next("@a").contains("can be given to nobody") && !next("@a").contains("bedrock"));
+    assert!(next("Steve").contains("rewards.yaml has changed since"));
+}
+
+#[test]
+fn a_refusal_that_says_nothing_of_what_to_do_is_mended_in_the_file() {
+    let rejected = AwardFact::Rejected { reason: "It is gone.".to_owned(), reply: "no".to_owned() };
+    let refused = story(&after(&daily(), 0, &[intent(false), rejected]), Wait::Turn);
+    assert_eq!(refused.next[0], "Mend that in rewards.yaml. Then: votive reload");
+    assert_eq!(refused.commands[0].reply.as_deref(), Some("no"));
+    assert_eq!(told(&refused)[1], (2, CommandState::NotSent, "not sent"));
+}
