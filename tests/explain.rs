@@ -168,6 +168,16 @@ async fn the_game_server_is_paused() {
 }
 
 #[tokio::test]
+async fn a_start_on_hold() {
+    let mut rig = Rig::new().await;
+    let mut on_hold = Command::new("sh");
+    on_hold.args(["-c", "exec \"$0\" \"$@\" --hold", VOTIVE]);
+    rig.start_as(on_hold).await;
+    delivered(&rig, "e-1", "Steve", 503).await;
+    told(&rig, "on-hold", "e-1", "waiting").await;
+}
+
+#[tokio::test]
 async fn no_server_has_the_id() {
     let rig = Rig::running().await;
     rig.platform.vote("e-1", "Steve", 7);
@@ -209,6 +219,9 @@ async fn the_game_rejects_a_command() {
     let explained = told(&rig, "bad-item", "e-1", "refused").await;
     let reply = only(&explained).commands[1].reply.as_deref().unwrap();
     assert!(reply.contains("minecraft:diamnd"), "{reply}");
+    reloaded(&rig, "diamnd", "diamond").await;
+    done(&rig, &["retry", "e-1"]).await;
+    told(&rig, "bad-item-mended", "e-1", "granted").await;
 }
 
 /// An API that keeps the next question waiting, so that how often it was asked does not change.
@@ -458,9 +471,8 @@ async fn a_world_that_went_back_in_time() {
     let rig = running("    receipts: auto", DAILY).await;
     let save = rig.game.save();
     delivered(&rig, "e-1", "Steve", 204).await;
-    rig.game.stop().await;
     rig.game.go_back_to(&save);
-    rig.game.start_again().unwrap();
+    rig.game.disconnect();
     delivered(&rig, "e-2", "Steve", 204).await;
     rig.daemon().log_line("the world has forgotten this").await;
     told(&rig, "world-went-back", "e-1", "granted").await;
