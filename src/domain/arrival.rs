@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::event::Delivery;
+use super::event::{Delivery, LONGEST_ID, OWN_TYPES, SERVER_VOTE, is_event_id};
 
 /// What a delivery says it is about, whoever has sent it: never more than an id and a name, each of a bounded length and
 /// of harmless characters.
@@ -14,6 +14,20 @@ pub struct Claim {
     pub event_type: Option<String>,
 }
 
+impl Claim {
+    /// What is left of an id and a type.
+    pub fn of(event_id: Option<&str>, event_type: Option<&str>) -> Self {
+        let is_type = |text: &&str| {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+            (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(allowed)
+        };
+        Claim {
+            event_id: event_id.filter(|id| is_event_id(id)).map(str::to_owned),
+            event_type: event_type.filter(is_type).map(str::to_owned),
+        }
+    }
+}
+
 /// A delivery that was answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
@@ -21,21 +35,51 @@ pub struct Arrival {
     pub at: Timestamp,
     /// What it says it is about.
     pub claim: Claim,
-    /// What it is, as the platform has signed it; or why it was not accepted, in words for the owner.
-    pub accepted: Result<Delivery, String>,
+    /// What it is.
+    pub kind: Kind,
     /// The status of the answer.
     pub status: u16,
 }
 
+/// What a delivery is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// A vote that is rewarded.
+    Vote,
+    /// A test of the platform.
+    Test,
+    /// An event of a type that is not rewarded.
+    Unrewarded,
+    /// It was not accepted: why, in words for the owner.
+    Refused(String),
+}
+
 impl Arrival {
+    /// A delivery that the platform has signed.
+    pub fn signed(delivery: &Delivery, at: Timestamp, status: u16) -> Self {
+        let Delivery { key, is_test } = delivery;
+        let kind = match key.event_type.as_str() {
+            _ if *is_test => Kind::Test,
+            SERVER_VOTE => Kind::Vote,
+            own if own.starts_with(OWN_TYPES) => {
+                Kind::Refused(format!("Events of a type that begins with {OWN_TYPES} are Votive's own."))
+            }
+            _ => Kind::Unrewarded,
+        };
+        Arrival { at, claim: Claim::of(Some(&key.event_id), Some(&key.event_type)), kind, status }
+    }
+
     /// Whether it says that it is about the event with this id.
     pub fn is_about(&self, event_id: &str) -> bool {
         self.claim.event_id.as_deref() == Some(event_id)
     }
 
-    /// Whether it is one that can be rewarded, or could if its type were.
-    pub(super) fn is_meant(&self) -> bool {
-        self.accepted.as_ref().is_ok_and(|delivery| !delivery.is_test)
+    /// Why it was not accepted, if it was not.
+    pub fn refused(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Refused(why) => Some(why),
+            Kind::Vote | Kind::Test | Kind::Unrewarded => None,
+        }
     }
 }
 

@@ -129,13 +129,7 @@ impl Envelope {
 
     /// What the body says it is about, whoever wrote it.
     pub fn claim(&self) -> Claim {
-        let event_id = self.fields.get("event_id").map(Scalar::as_str).filter(|id| is_event_id(id));
-        let is_type = |text: &&str| {
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-            (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(allowed)
-        };
-        let event_type = self.text("event_type").filter(is_type);
-        Claim { event_id: event_id.map(str::to_owned), event_type: event_type.map(str::to_owned) }
+        Claim::of(self.fields.get("event_id").map(Scalar::as_str), self.text("event_type"))
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -147,7 +141,7 @@ impl Envelope {
 }
 
 /// A verified delivery.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Delivery {
     /// Which event it is about.
     pub key: EventKey,

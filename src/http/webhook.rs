@@ -6,12 +6,13 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::server::{Answer, read_body, sentence, without_body};
 use crate::config::{Config, Live};
-use crate::domain::arrival::{Arrival, Claim};
-use crate::domain::event::{Delivery, Envelope, EventKey, OWN_TYPES, SERVER_VOTE};
+use crate::domain::arrival::Claim;
+use crate::domain::event::{Delivery, Envelope, EventKey, Malformed, OWN_TYPES, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
 use crate::failpoint::{Point, crash_at};
@@ -21,72 +22,71 @@ use crate::text::Outside;
 
 /// Says `ok` to whoever watches whether Votive runs.
 pub const HEALTH_PATH: &str = "/healthz";
-/// What is said about event types that are ours.
-const FOR_US: &str = "Event types that begin with votive. are not for the webhook.";
 
 /// Answers one request on the webhook's listener.
 pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>, report: Report) -> Answer {
-    let (at, mut read) = (intake.now(), None);
-    let answer = answer_to(request, &config.now(), &intake, &report, &mut read).await;
-    let status = answer.status();
-    let arrival = read.map(|(claim, accepted)| Arrival { at, claim, accepted, status: status.as_u16() });
-    report.delivery_answered(status, arrival);
+    let (config, at) = (config.now(), intake.now());
+    // The head has just been read.
+    let deadline = Instant::now() + config.webhook.answer_within;
+    let answer = match read(request, &config, &report, at).await {
+        Ok(delivery) => {
+            let answer = heed(&delivery, &intake, deadline).await;
+            report.delivery_heeded(&delivery, at, answer.status());
+            answer
+        }
+        Err(answer) => *answer,
+    };
+    report.delivery_answered(answer.status());
     answer
 }
 
-/// What a delivery says it is, and what it is or why it is not accepted.
-type Read = (Claim, Result<Delivery, String>);
-
-/// Answers a request, and notes what it was, if it could be `read`.
-async fn answer_to(
+/// The delivery that a request brings, which arrived at this time.
+///
+/// # Errors
+/// The answer to one that brings none, or asks for something else.
+async fn read(
     request: Request<Incoming>,
     config: &Config,
-    intake: &Arc<Intake>,
     report: &Report,
-    read: &mut Option<Read>,
-) -> Answer {
-    // The head has just been read.
-    let deadline = Instant::now() + config.webhook.answer_within;
+    at: Timestamp,
+) -> Result<Delivery, Box<Answer>> {
     let path = request.uri().path();
     if path == HEALTH_PATH {
-        return match *request.method() {
+        return Err(Box::new(match *request.method() {
             Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
             _ => wrong_method("GET"),
-        };
+        }));
     }
     if path != config.webhook.path {
-        return sentence(
+        return Err(Box::new(sentence(
             StatusCode::NOT_FOUND,
             "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.",
-        );
+        )));
     }
     if request.method() != Method::POST {
-        return wrong_method("POST");
+        return Err(Box::new(wrong_method("POST")));
     }
-    let body = match read_body(request.into_body()).await {
-        Ok(body) => body,
-        Err(why) => return without_body(why),
-    };
-    let (claim, verified) = verify(&body, config);
-    let delivery = match verified {
-        Ok(delivery) => delivery,
-        Err((status, why)) => {
-            report.delivery_refused(status, &why);
-            *read = Some((claim, Err(why.clone())));
-            return sentence(status, why);
-        }
-    };
+    let body = read_body(request.into_body()).await.map_err(|why| Box::new(without_body(why)))?;
+    verify(&body, config).map_err(|(status, why, claim)| {
+        report.delivery_refused(status, &why, claim, at);
+        Box::new(sentence(status, why))
+    })
+}
+
+/// Does what a delivery asks for, and answers it.
+async fn heed(delivery: &Delivery, intake: &Arc<Intake>, deadline: Instant) -> Answer {
     crash_at(Point::DeliveryVerified);
     let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
-    let ours = delivery.key.event_type.starts_with(OWN_TYPES) && !delivery.is_test;
-    *read = Some((claim, if ours { Err(FOR_US.to_owned()) } else { Ok(delivery.clone()) }));
     if delivery.is_test {
         tracing::info!(%event, %event_type, "test delivery: the signature is good");
         return sentence(StatusCode::NO_CONTENT, "");
     }
-    if ours {
+    if delivery.key.event_type.starts_with(OWN_TYPES) {
         tracing::warn!(%event, %event_type, "refused a delivery of a type that only Votive itself uses");
-        return sentence(StatusCode::UNPROCESSABLE_ENTITY, FOR_US);
+        return sentence(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Event types that begin with votive. are not for the webhook.",
+        );
     }
     if delivery.key.event_type != SERVER_VOTE {
         tracing::info!(%event, %event_type, "nothing is rewarded for this type of event");
@@ -97,14 +97,9 @@ async fn answer_to(
     answer(event, standing)
 }
 
-fn verify(body: &[u8], config: &Config) -> (Claim, Result<Delivery, (StatusCode, String)>) {
-    match Envelope::parse(body) {
-        Ok(envelope) => (envelope.claim(), verify_envelope(&envelope, config)),
-        Err(why) => (Claim::default(), Err((StatusCode::BAD_REQUEST, why.to_string()))),
-    }
-}
-
-fn verify_envelope(envelope: &Envelope, config: &Config) -> Result<Delivery, (StatusCode, String)> {
+fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String, Claim)> {
+    let unreadable = |why: Malformed| (StatusCode::BAD_REQUEST, why.to_string(), Claim::default());
+    let envelope = Envelope::parse(body).map_err(unreadable)?;
     let message = envelope.message();
     let good = envelope.signature().is_some_and(|signature| {
         let tokens = &config.gamemonitoring.signing_tokens;
@@ -112,9 +107,9 @@ fn verify_envelope(envelope: &Envelope, config: &Config) -> Result<Delivery, (St
     });
     if !good {
         let why = "The signature is wrong or missing. Compare Votive's signing token with the one in the project's settings.";
-        return Err((StatusCode::UNAUTHORIZED, why.to_owned()));
+        return Err((StatusCode::UNAUTHORIZED, why.to_owned(), envelope.claim()));
     }
-    envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
+    envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string(), envelope.claim()))
 }
 
 fn wrong_method(allowed: &'static str) -> Answer {

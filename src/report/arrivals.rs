@@ -26,12 +26,12 @@ impl Arrivals {
     /// Remembers a delivery that was answered.
     pub(super) fn remember(&self, arrival: Arrival) {
         let mut remembered = self.remembered();
-        let (arrivals, most) = match arrival.accepted {
-            Err(_) => {
+        let (arrivals, most) = match arrival.refused() {
+            Some(_) => {
                 remembered.refusals += 1;
                 (&mut remembered.refused, MOST_REFUSED)
             }
-            Ok(_) => (&mut remembered.signed, MOST_SIGNED),
+            None => (&mut remembered.signed, MOST_SIGNED),
         };
         if arrivals.len() == most {
             arrivals.pop_front();
@@ -65,15 +65,13 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::arrival::Claim;
-    use crate::domain::event::{Delivery, EventKey, SERVER_VOTE};
+    use crate::domain::arrival::{Claim, Kind};
 
     fn arrival(number: usize, refused: Option<&str>) -> Arrival {
         let claim = Claim { event_id: Some(format!("e-{number}")), event_type: None };
         let at = Timestamp::from_second(i64::try_from(number).unwrap()).unwrap();
-        let delivery = Delivery { key: EventKey::new(SERVER_VOTE, "e"), is_test: false };
-        let accepted = refused.map_or(Ok(delivery), |why| Err(why.to_owned()));
-        Arrival { at, claim, accepted, status: 204 }
+        let kind = refused.map_or(Kind::Vote, |why| Kind::Refused(why.to_owned()));
+        Arrival { at, claim, kind, status: 204 }
     }
 
     #[test]

@@ -6,12 +6,13 @@ mod arrivals;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use jiff::Timestamp;
 
 use crate::config::{Config, GameServer};
 use crate::dispatch::outcome::Sent;
-use crate::domain::arrival::Arrival;
+use crate::domain::arrival::{Arrival, Claim, Kind};
 use crate::domain::award::{Award, AwardFact, AwardState};
-use crate::domain::event::EventKey;
+use crate::domain::event::{Delivery, EventKey};
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::plan::Plan;
 use crate::domain::player::PlayerName;
@@ -37,17 +38,21 @@ impl Report {
         &self.arrivals
     }
 
-    /// A request was answered, of whatever kind; with what it was, if that could be read.
-    pub(crate) fn delivery_answered(&self, status: StatusCode, arrival: Option<Arrival>) {
+    /// A delivery was answered, of whatever kind.
+    pub(crate) fn delivery_answered(&self, status: StatusCode) {
         tracing::debug!(status = status.as_u16(), "delivery answered");
-        if let Some(arrival) = arrival {
-            self.arrivals.remember(arrival);
-        }
+    }
+
+    /// A delivery was answered that the platform has signed.
+    pub(crate) fn delivery_heeded(&self, delivery: &Delivery, at: Timestamp, status: StatusCode) {
+        self.arrivals.remember(Arrival::signed(delivery, at, status.as_u16()));
     }
 
     /// A delivery was not signed by the platform, or is none at all.
-    pub(crate) fn delivery_refused(&self, status: StatusCode, why: &str) {
+    pub(crate) fn delivery_refused(&self, status: StatusCode, why: &str, claim: Claim, at: Timestamp) {
         tracing::warn!(status = status.as_u16(), "a delivery was refused: {why}");
+        let kind = Kind::Refused(why.to_owned());
+        self.arrivals.remember(Arrival { at, claim, kind, status: status.as_u16() });
     }
 
     /// The API was asked for a vote, and this came of it.

@@ -6,11 +6,11 @@ use std::sync::{Arc, LazyLock};
 
 use super::*;
 use crate::domain::act::{Act, Deed};
-use crate::domain::arrival::{Claim, Refusals};
+use crate::domain::arrival::{Claim, Kind, Refusals};
 use crate::domain::award::AwardFact;
 use crate::domain::calendar::Calendar;
 use crate::domain::counter::Scoped;
-use crate::domain::event::{Delivery, EventKey, SERVER_VOTE};
+use crate::domain::event::{EventKey, SERVER_VOTE};
 use crate::domain::grant::Fact;
 use crate::domain::plan::Planning;
 use crate::domain::reward::{Command, InDoubtRule, ReceiptRule, Reward, Target};
@@ -248,18 +248,20 @@ fn what_is_not_fetched_tells_how_often_the_api_was_asked() {
     assert_eq!(closed.next, ["If the player shall have it after all: votive retry e-1"]);
 }
 
-fn arrival(second: i64, accepted: Result<bool, &str>) -> Arrival {
-    let claim = Claim { event_id: Some("e-1".to_owned()), event_type: Some(SERVER_VOTE.to_owned()) };
-    let delivery = |is_test| Delivery { key: EventKey::new(SERVER_VOTE, "e-1"), is_test };
-    let accepted = accepted.map(delivery).map_err(str::to_owned);
-    let status = if accepted.is_ok() { 204 } else { 401 };
-    Arrival { at: at(second), claim, accepted, status }
+fn arrival(second: i64, kind: Kind) -> Arrival {
+    let claim = Claim::of(Some("e-1"), Some(SERVER_VOTE));
+    let status = if matches!(kind, Kind::Refused(_)) { 401 } else { 204 };
+    Arrival { at: at(second), claim, kind, status }
+}
+
+fn forged() -> Kind {
+    Kind::Refused("forged".to_owned())
 }
 
 #[test]
 fn many_deliveries_of_one_vote_are_not_told_one_by_one() {
-    let mut arrivals: Vec<Arrival> = (-1..30).map(|second| arrival(second, Ok(false))).collect();
-    arrivals.extend((30..60).map(|second| arrival(second, Err("forged"))));
+    let mut arrivals: Vec<Arrival> = (-1..30).map(|second| arrival(second, Kind::Vote)).collect();
+    arrivals.extend((30..60).map(|second| arrival(second, forged())));
     let grant = received(SERVER_VOTE);
     let story = story_after(&grant, &arrivals);
     let texts = texts(&story);
@@ -272,7 +274,7 @@ fn many_deliveries_of_one_vote_are_not_told_one_by_one() {
 
 #[test]
 fn a_delivery_of_an_earlier_run_is_known_from_the_ledger() {
-    let arrivals = [arrival(6, Ok(false))];
+    let arrivals = [arrival(6, Kind::Vote)];
     let grant = after(&daily(), 0, &[intent(false), ran(), intent(false), ran()]);
     let told = |arrivals: &[Arrival]| {
         let story = story_after(&grant, arrivals);
@@ -280,12 +282,12 @@ fn a_delivery_of_an_earlier_run_is_known_from_the_ledger() {
     };
     assert_eq!(told(&arrivals)[0], "The delivery arrived.");
     assert_eq!(told(&arrivals)[4], "Delivered again and answered with 204; nothing was issued twice.");
-    assert!(!told(&[arrival(4, Ok(false))]).concat().contains("twice"), "it was not finished by then");
+    assert!(!told(&[arrival(4, Kind::Vote)]).concat().contains("twice"), "it was not finished by then");
 }
 
 #[test]
 fn a_test_delivery_that_borrows_an_id_is_none_of_the_vote() {
-    let arrivals = [arrival(-1, Ok(true))];
+    let arrivals = [arrival(-1, Kind::Test)];
     let grant = received(SERVER_VOTE);
     let story = story_after(&grant, &arrivals);
     let test = "A test delivery with this id was answered with 204.";
@@ -294,10 +296,12 @@ fn a_test_delivery_that_borrows_an_id_is_none_of_the_vote() {
 
 #[test]
 fn a_good_delivery_says_more_of_an_event_than_forged_ones_after_it() {
-    let arrivals = [arrival(1, Ok(true)), arrival(2, Err("forged"))];
+    let arrivals = [arrival(1, Kind::Test), arrival(2, forged())];
     let story = Story::of_arrivals("e-1", &arrivals).unwrap();
     assert_eq!((story.state, story.timeline.len()), (State::Test, 2));
     assert_eq!(Story::of_arrivals("e-1", &[]), None);
+    let unrecorded = Story::of_arrivals("e-1", &[arrival(1, Kind::Vote)]).unwrap();
+    assert_eq!((unrecorded.state, unrecorded.next.len()), (State::NotAccepted, 1));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::commands::number;
 use super::{Circumstances, Moment, Teller, cause, user};
 use crate::domain::act::{Act, Deed, Pause};
-use crate::domain::arrival::Arrival;
+use crate::domain::arrival::{Arrival, Kind};
 use crate::domain::award::{Award, AwardState, Finish, Step};
 use crate::domain::event::SERVER_VOTE;
 use crate::domain::grant::Stage;
@@ -60,7 +60,7 @@ impl Teller<'_> {
             moments.push(Moment { time: created_at, text: "The player voted at GAMEMONITORING.".to_owned() });
         }
         let (good, refused): (Vec<&Arrival>, Vec<&Arrival>) =
-            arrivals.iter().partition(|arrival| arrival.is_meant());
+            arrivals.iter().partition(|arrival| arrival.kind == Kind::Vote);
         // The first one is not in memory any more if it came before the start.
         let (first, again) = match good.split_first() {
             Some((first, again)) if first.at <= received_at => (Some(first), again),
@@ -175,9 +175,10 @@ impl Teller<'_> {
 /// Deliveries with the id of an event that are not for it, as one line: anybody can send many of them.
 pub(super) fn not_accepted(arrivals: &[&Arrival]) -> Option<Moment> {
     let last = arrivals.last()?;
-    let (kind, why) = match &last.accepted {
-        Ok(_) => ("test delivery", String::new()),
-        Err(why) => ("delivery", format!(" {}", cause(why))),
+    let (kind, why) = match &last.kind {
+        Kind::Test => ("test delivery", String::new()),
+        Kind::Refused(why) => ("delivery", format!(" {}", cause(why))),
+        Kind::Vote | Kind::Unrewarded => ("delivery", String::new()),
     };
     let which = match arrivals.len() {
         1 => format!("A {kind} with this id"),

@@ -4,21 +4,26 @@ use jiff::Timestamp;
 
 use super::timeline::not_accepted;
 use super::{Moment, State, Story, cause, lasted, listed};
-use crate::domain::arrival::{Arrival, Refusals};
+use crate::domain::arrival::{Arrival, Kind, Refusals};
 
 impl Story {
     /// The story of an event that the ledger does not know, by its deliveries in this run, the oldest first; `None`
     /// without any.
     pub fn of_arrivals(event_id: &str, arrivals: &[Arrival]) -> Option<Story> {
-        let last = arrivals.iter().rfind(|arrival| arrival.accepted.is_ok()).or(arrivals.last())?;
-        let (state, summary, next) = match &last.accepted {
-            Ok(delivery) if delivery.is_test => (
+        let last = arrivals.iter().rfind(|arrival| arrival.refused().is_none()).or(arrivals.last())?;
+        let (state, summary, next) = match &last.kind {
+            Kind::Test => (
                 State::Test,
                 "A test delivery of GAMEMONITORING arrived, and its signature is good. Tests are not rewarded."
                     .to_owned(),
                 vec!["Nothing. To see what a vote would bring: votive simulate".to_owned()],
             ),
-            Ok(_) => (
+            Kind::Vote => (
+                State::NotAccepted,
+                "A vote arrived, and could not be recorded at that moment. Nothing was issued.".to_owned(),
+                vec!["Deliver it again at GAMEMONITORING.".to_owned()],
+            ),
+            Kind::Unrewarded => (
                 State::NotRewarded,
                 format!(
                     "An event of the type {} arrived. Votive rewards votes for servers (server.vote) and nothing else.",
@@ -26,10 +31,10 @@ impl Story {
                 ),
                 vec!["Nothing.".to_owned()],
             ),
-            Err(why) => not_accepted_story(last.status, why),
+            Kind::Refused(why) => not_accepted_story(last.status, why),
         };
         let (accepted, refused): (Vec<&Arrival>, Vec<&Arrival>) =
-            arrivals.iter().partition(|arrival| arrival.accepted.is_ok());
+            arrivals.iter().partition(|arrival| arrival.refused().is_none());
         let accepted = accepted.iter().map(|arrival| Moment {
             time: arrival.at,
             text: format!("A delivery arrived and was answered with {}.", arrival.status),
@@ -126,7 +131,7 @@ impl Besides<'_> {
             notes.push(format!(
                 "Since Votive was started, {many} refused, the last one {} ago{id}: {}",
                 lasted(last.at, self.now),
-                last.accepted.as_ref().err().map_or("", String::as_str)
+                last.refused().unwrap_or_default()
             ));
         }
         notes.push("Refused deliveries are forgotten when Votive stops. Votes that were pruned are found by their id only.".to_owned());
