@@ -62,7 +62,7 @@ impl Arrival {
             _ if *is_test => Kind::Test,
             SERVER_VOTE => Kind::Vote,
             own if own.starts_with(OWN_TYPES) => {
-                Kind::Refused(format!("Events of a type that begins with {OWN_TYPES} are Votive's own."))
+                Kind::Refused("The delivery has an event type of Votive's own.".to_owned())
             }
             _ => Kind::Unrewarded,
         };
