@@ -112,9 +112,9 @@ pub async fn run(
         Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
             .await
             .map_err(ledger_failed)?;
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!("listening on http://{address}{}", config.now().webhook.path);
-    }
+    // A listener that is bound has an address.
+    let address = listener.local_addr().unwrap_or(config.now().webhook.listen);
+    tracing::info!("listening on http://{address}{}", config.now().webhook.path);
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
@@ -122,7 +122,7 @@ pub async fn run(
         webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
     }));
     let started_at = Timestamp::now();
-    let admin = Admin { config, intake, reloader, started_at };
+    let admin = Admin { config, intake, reloader, started_at, webhook: address };
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request, uid| {
         admin::handle(request, admin.clone(), uid)
     }));

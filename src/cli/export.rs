@@ -49,11 +49,11 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     let mut lines = Lines::default();
     let mut printer = match args.format {
         Format::Jsonl => Printer::Lines(out),
-        Format::Csv => Printer::Table(Box::new(csv::Writer::from_writer(out))),
+        Format::Csv => Printer::Table(Box::new(csv::Writer::from_writer(out)), true),
     };
-    printer.begin()?;
     let request = Export { since: args.since };
     client::stream(options, EXPORT_PATH, &request, |piece| {
+        printer.begin()?;
         for line in lines.add(piece) {
             printer.print(&line)?;
             progress.inc(1);
@@ -61,6 +61,8 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
         Ok(())
     })?;
     progress.finish_and_clear();
+    // Also where there are none.
+    printer.begin()?;
     printer.flush().context("standard output")?;
     Ok(Outcome::Success)
 }
@@ -68,13 +70,15 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
 /// Prints votes that come as lines of JSON.
 enum Printer<W: Write> {
     Lines(W),
-    Table(Box<csv::Writer<W>>),
+    /// And whether its head is still to come.
+    Table(Box<csv::Writer<W>>, bool),
 }
 
 impl<W: Write> Printer<W> {
     fn begin(&mut self) -> anyhow::Result<()> {
-        if let Printer::Table(table) = self {
+        if let Printer::Table(table, head @ true) = self {
             table.write_record(COLUMNS)?;
+            *head = false;
         }
         Ok(())
     }
@@ -82,7 +86,7 @@ impl<W: Write> Printer<W> {
     fn print(&mut self, line: &[u8]) -> anyhow::Result<()> {
         match self {
             Printer::Lines(out) => out.write_all(line)?,
-            Printer::Table(table) => table.write_record(cells(serde_json::from_slice(line)?))?,
+            Printer::Table(table, _) => table.write_record(cells(serde_json::from_slice(line)?))?,
         }
         Ok(())
     }
@@ -90,7 +94,7 @@ impl<W: Write> Printer<W> {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Printer::Lines(out) => out.flush(),
-            Printer::Table(table) => table.flush(),
+            Printer::Table(table, _) => table.flush(),
         }
     }
 }

@@ -16,7 +16,9 @@ pub(super) fn with(columns: &[&str]) -> Table {
 /// Prints a table, without spaces at the ends of its lines.
 pub(super) fn print(table: &Table) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
+    // Nothing stands left of the first column.
+    let lines = table.lines().map(|line| line.strip_prefix(' ').map(str::to_owned).unwrap_or(line));
+    lines.into_iter().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
 }
 
 /// Text from outside: as it is, or escaped and in quotes where something in it could mislead.

@@ -1,6 +1,7 @@
 //! Answers what the command line asks over the control socket: the requests of [`crate::control`].
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct Admin {
     pub reloader: Arc<Reloader>,
     /// When the daemon was started.
     pub started_at: Timestamp,
+    /// Where the webhook listens.
+    pub webhook: SocketAddr,
 }
 
 /// Why it did not come to what was asked.
@@ -186,7 +189,7 @@ impl Admin {
         Ok(match retried.map_err(|error| failed(&error))? {
             0 => done("Nothing is refused."),
             votes => done(format!(
-                "{} that had been refused go on. What is refused again shows up in votive votes --state refused.",
+                "Tried again: {}. What is refused once more shows up in votive votes --state refused.",
                 counted(votes, "vote")
             )),
         })
@@ -293,7 +296,7 @@ impl Admin {
             // A ledger that is not there any more has no size.
             ledger_bytes: ledger.metadata().map_or(0, |file| file.len()),
             ledger,
-            webhook: format!("http://{}{}", config.webhook.listen, config.webhook.path),
+            webhook: format!("http://{}{}", self.webhook, config.webhook.path),
             servers: self.intake.servers(&open, self.started_at),
             waiting: open.waiting,
             oldest: open.oldest,
