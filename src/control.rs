@@ -39,7 +39,9 @@ requests! {
     Replay, "/v1/replay" => Replayed;
     Pause, "/v1/pause" => Done;
     Resume, "/v1/resume" => Done;
+    TestWebhook, "/v1/test-webhook" => Tried;
     Reload, "/v1/reload" => Done;
+    NotifyTest, "/v1/notify-test" => NotifyTested;
     Prune, "/v1/prune" => Done;
     GetStatus, "/v1/status" => Status;
     List, "/v1/votes" => Page;
@@ -75,6 +77,30 @@ pub struct TestVote {
     pub player: String,
     /// The game server's name in `rewards.yaml`.
     pub server: String,
+}
+
+/// Asks for a test delivery.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestWebhook {
+    /// Where it is to be posted to; `webhook.public_url` without it.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Tried {
+    /// Where it was posted to, without a query.
+    pub url: String,
+    /// Whether the platform's deliveries arrive.
+    pub good: bool,
+    /// What happened.
+    pub what: String,
+    /// What to do about it; empty where there is nothing to do.
+    pub remedy: String,
+    /// What else is worth a thought about the address.
+    pub notes: Vec<String>,
 }
 
 /// Settles what is in doubt about an event.
@@ -176,6 +202,27 @@ pub struct Resume {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reload {}
+
+/// Has a message sent to everybody who is notified.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyTest {}
+
+/// What became of that.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct NotifyTested {
+    /// Everybody who is notified; nobody, where the configuration names none.
+    pub targets: Vec<NotifyTarget>,
+}
+
+/// What became of a message to one of them.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct NotifyTarget {
+    /// The path of its key.
+    pub key: String,
+    /// Why it was not told; `null` where it was.
+    pub failure: Option<String>,
+}
 
 /// Gives up the details of votes.
 #[derive(Debug, Deserialize, Serialize)]

@@ -17,11 +17,13 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Live, Sources};
 use crate::failpoint::{Point, crash_at};
 use crate::http::admin::Admin;
+use crate::http::trial::Trials;
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
 use crate::reload::Reloader;
 use crate::report::Report;
+use crate::report::notify::notifier;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 
@@ -102,12 +104,16 @@ pub async fn run(
     let path = config.state_dir.join(ledger::NAME);
     let ledger_failed = |error| DaemonError::Ledger { path: path.clone(), error };
     let socket = bind_socket(&socket)?;
-    let report = Report::default();
+    let (notifier, notifications) = notifier();
+    let report = Report::to(notifier);
     let surroundings =
         Surroundings::real(&config.gamemonitoring.api_url, report.clone()).map_err(DaemonError::Tls)?;
 
     let tasks = Tasks::default();
     let config = Live::new(config);
+    let clock = surroundings.clock.clone();
+    let telling = notifications.run(config.clone(), ledger.clone(), clock, report.clone(), shutdown.clone());
+    tasks.spawn(telling);
     let intake =
         Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
             .await
@@ -118,11 +124,16 @@ pub async fn run(
     let reloader = Arc::new(Reloader::new(sources, config.clone(), Arc::clone(&intake), shutdown.clone()));
     let heeding = Arc::clone(&reloader).heed(hangup);
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
+    let trials = Trials::default();
+    let (webhook_trials, webhook_report) = (trials.clone(), report.clone());
+    tasks.spawn(report.clone().sum_up_in_time(shutdown.clone()));
+    let last_words = report.clone();
     tasks.spawn(server::serve(listener, shutdown.clone(), move |request, ()| {
-        webhook::handle(request, webhook_config.clone(), Arc::clone(&webhook_intake), report.clone())
+        let (config, intake) = (webhook_config.clone(), Arc::clone(&webhook_intake));
+        webhook::handle(request, config, intake, webhook_report.clone(), webhook_trials.clone())
     }));
     let started_at = Timestamp::now();
-    let admin = Admin { config, intake, reloader, started_at, webhook: address };
+    let admin = Admin { config, intake, reloader, trials, report, started_at, webhook: address };
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request, uid| {
         admin::handle(request, admin.clone(), uid)
     }));
@@ -143,6 +154,7 @@ pub async fn run(
         tasks.kill();
         tasks.ended().await;
     }
+    last_words.sum_up();
     // One more round trip: whatever the parts have asked of the ledger is durable now, or it has failed.
     ledger.ping().await.map_err(ledger_failed)?;
     crash_at(Point::Drained);

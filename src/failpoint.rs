@@ -21,6 +21,8 @@ pub enum Point {
     ReplyReceived,
     /// The outcome of a step is recorded; with it, perhaps, the intent of the next.
     OutcomeRecorded,
+    /// What an operator wants is recorded, and nobody was told.
+    ActRecorded,
     /// It is known how a delivery is to be answered, and nothing is sent.
     AnswerReady,
     /// A batch of the ledger is about to be committed.

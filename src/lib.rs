@@ -13,11 +13,13 @@
 //! - [`daemon`]: the wiring, start and stop
 //! - [`reload`]: another `rewards.yaml` for a daemon that runs
 //! - [`report`]: what it tells of its work, and to whom
+//! - [`log`]: how that is written to stderr
 //! - [`cli`]: one file per subcommand
 //! - [`sim`]: a simulated platform and game server, for the demo and the tests
 //! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
 //! - [`tasks`]: what runs in the background
 //! - [`failpoint`]: where a test has the process die
+//! - [`outbound`]: what holds for every HTTP request that it makes
 //! - [`text`]: text for people
 
 pub mod cli;
@@ -30,6 +32,8 @@ pub mod failpoint;
 pub mod http;
 pub mod intake;
 pub mod ledger;
+pub mod log;
+pub mod outbound;
 pub mod platform;
 pub mod rcon;
 pub mod reload;

@@ -15,6 +15,7 @@ use crate::config::{self, At, Config, Level, Live, Loaded, Problem, Sources};
 use crate::daemon::notify;
 use crate::intake::Intake;
 use crate::ledger::LedgerError;
+use crate::log;
 use crate::text::counted;
 
 /// What helps where a reload does not.
@@ -51,18 +52,30 @@ pub struct Reloaded {
 impl fmt::Display for Reloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.warnings.iter().try_for_each(|warning| writeln!(f, "{warning}"))?;
-        write!(f, "reloaded {}: {}", self.path.display(), self.summary)?;
+        f.write_str(&self.conclusion())
+    }
+}
+
+impl Reloaded {
+    fn conclusion(&self) -> String {
+        let mut told = format!("reloaded {}: {}", self.path.display(), self.summary);
         if self.gone > 0 {
             let waits = if self.gone == 1 { "waits" } else { "wait" };
             let votes = counted(self.gone, "vote");
-            write!(f, ". {votes} {waits} for a game server that is not in it any more; the log names each")?;
+            told += &format!(
+                ". {votes} {waits} for a game server that is not in it any more; the log names each"
+            );
         }
         if self.credentials {
-            f.write_str(
-                ". Secrets are as systemd read them at the start: one whose file has changed needs systemctl restart votive",
-            )?;
+            told += ". Secrets are as systemd read them at the start: one whose file has changed needs systemctl restart votive";
         }
-        Ok(())
+        told
+    }
+
+    /// Writes a line about each problem, and one about the whole.
+    fn log(&self) {
+        log::problems(&self.warnings);
+        tracing::info!("{}", self.conclusion());
     }
 }
 
@@ -70,7 +83,7 @@ impl fmt::Display for Reloaded {
 #[derive(Debug, thiserror::Error)]
 pub enum NotReloaded {
     /// The new one has errors, or needs a restart: every problem, errors first.
-    #[error("{}", refusal(.0))]
+    #[error("{}{}", told(.0), conclusion(.0))]
     Refused(Vec<Problem>),
     /// Votive is stopping.
     #[error("Votive is stopping")]
@@ -80,11 +93,27 @@ pub enum NotReloaded {
     Ledger(#[from] LedgerError),
 }
 
-fn refusal(problems: &[Problem]) -> String {
+impl NotReloaded {
+    /// Writes a line about each problem, and one about the whole.
+    fn log(&self) {
+        match self {
+            NotReloaded::Refused(problems) => {
+                log::problems(problems);
+                tracing::error!("{}", conclusion(problems));
+            }
+            NotReloaded::Stopping | NotReloaded::Ledger(_) => tracing::warn!("not reloaded: {self}"),
+        }
+    }
+}
+
+fn told(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+fn conclusion(problems: &[Problem]) -> String {
     let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
-    let told: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     let errors = counted(errors, "error");
-    format!("{told}{errors}: nothing has changed, Votive goes on with the configuration that it has")
+    format!("{errors}: nothing has changed, Votive goes on with the configuration that it has")
 }
 
 impl Reloader {
@@ -156,7 +185,7 @@ impl Reloader {
         Ok(Reloaded { warnings, path: self.sources.path.clone(), summary, gone, credentials })
     }
 
-    /// Reloads whenever `hangup` is notified, until the shutdown, and writes what comes of it where a start does.
+    /// Reloads whenever `hangup` is notified, until the shutdown, and logs what comes of it.
     pub async fn heed(self: Arc<Self>, hangup: Arc<Notify>) {
         loop {
             tokio::select! {
@@ -165,8 +194,8 @@ impl Reloader {
                 () = hangup.notified() => {}
             }
             match self.reload().await {
-                Ok(reloaded) => crate::complain!("{reloaded}"),
-                Err(why) => crate::complain!("{why}"),
+                Ok(reloaded) => reloaded.log(),
+                Err(why) => why.log(),
             }
         }
     }

@@ -38,6 +38,10 @@ fn directory() -> TempDir {
         ("two-lines", 0o600, b"SECRETMARKER\nSECRETMARKER\n"),
         ("latin1", 0o600, b"SECRETMARKER\xe4\n"),
         ("long", 0o600, long.as_bytes()),
+        ("discord", 0o600, b"https://discord.com/api/webhooks/1/SECRETMARKER\n"),
+        ("votes", 0o600, b"https://discord.com/api/webhooks/2/SECRETMARKER?thread_id=3\n"),
+        ("here", 0o600, b"http://127.0.0.1:8080/SECRETMARKER\n"),
+        ("plaintext", 0o600, b"http://chat.example.com/SECRETMARKER\n"),
     ] {
         let path = secrets.join(name);
         fs::write(&path, content).unwrap();
@@ -163,13 +167,15 @@ fn the_shipped_file_has_nothing_wrong_in_its_comments() {
     fs::write(&path, SHIPPED).unwrap();
     let shipped = config::load(&sources(&path, &[])).config.unwrap();
     let facts = |config: &config::Config| {
+        // An example, and no default.
+        let webhook = config::Webhook { public_url: None, ..config.webhook.clone() };
         let server = &config.servers[0];
         format!(
             "{:?} {:?} {:?} {:?} {:?} {} {:?} {:?}",
             config.state_dir,
             config.calendar,
             config.gamemonitoring,
-            config.webhook,
+            webhook,
             config.players.poll_every,
             server.pace,
             server.in_doubt,
@@ -301,6 +307,22 @@ const VARIABLES: &[Variables] = &[
     (
         &[("VOTIVE_SERVERS__SURVIVAL", "{rcon: 'x'}")],
         &["VOTIVE_SERVERS__SURVIVAL: error: there is no key of this name"],
+    ),
+    (
+        &[
+            ("VOTIVE_NOTIFY__DISCORD__URL", "https://discord.com/api/webhooks/1/SECRETMARKER"),
+            ("VOTIVE_NOTIFY__ABOUT", "[in_doubt, queue]"),
+            ("VOTIVE_NOTIFY__COMMAND", "[/bin/true, a]"),
+        ],
+        &[],
+    ),
+    (
+        &[("VOTIVE_NOTIFY__ANNOUNCE__URL", "discord.com/api/webhooks/1/SECRETMARKER")],
+        &["VOTIVE_NOTIFY__ANNOUNCE__URL: error: notify.announce.url: the secret is no web address"],
+    ),
+    (
+        &[("VOTIVE_NOTIFY__DISCORD__URL_FILE", "https://discord.com/api/webhooks/1/SECRETMARKER")],
+        &["VOTIVE_NOTIFY__DISCORD__URL_FILE: error: notify.discord.url_file: a web address stands where"],
     ),
     (
         &[("VOTIVE_REWARDS__DAILY__COMMANDS", "[say {player}]")],

@@ -22,8 +22,9 @@ fn directory() -> TempDir {
     let directory = TempDir::new().unwrap();
     let secrets = directory.path().join("secrets");
     fs::create_dir(&secrets).unwrap();
-    for name in ["signing_token", "survival.rcon", "skyblock.rcon"] {
-        fs::write(secrets.join(name), "secret\n").unwrap();
+    for name in ["signing_token", "survival.rcon", "skyblock.rcon", "discord", "votes"] {
+        // An address where one is needed, and a secret like any other elsewhere.
+        fs::write(secrets.join(name), "https://discord.com/secret\n").unwrap();
         fs::set_permissions(secrets.join(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
     directory
@@ -52,7 +53,10 @@ fn completed(piece: &str) -> String {
     if !has("calendar") {
         whole.push_str("calendar:\n  time_zone: Europe/Berlin\n");
     }
-    if !has("servers") {
+    if !has("servers") && !has("rewards") {
+        whole.push_str("rewards:\n  daily:\n    commands: ['say {player}']\n");
+        whole.push_str("servers:\n  survival:\n    id: 1\n    rcon: 127.0.0.1:25575\n    password_file: survival.rcon\n    rewards: [daily]\n");
+    } else if !has("servers") {
         let rewards = piece.split("rewards:\n").nth(1).unwrap();
         let name = Regex::new(r"(?m)^  ([a-z0-9_-]+):").unwrap();
         let names: Vec<&str> =
@@ -195,7 +199,7 @@ fn every_placeholder_has_a_row_with_what_it_gives() {
 fn every_piece_of_rewards_yaml_in_the_documents_has_no_problem() {
     let directory = directory();
     let mut seen = 0;
-    for name in ["README.md", "docs/rewards.md", "docs/migrating.md"] {
+    for name in ["README.md", "docs/rewards.md", "docs/migrating.md", "docs/notifications.md"] {
         let document = read(name);
         for block in document.split("```yaml\n").skip(1) {
             let block = block.split("```").next().unwrap();
@@ -217,7 +221,9 @@ fn links_in_the_reference_lead_somewhere() {
     };
     let link = Regex::new(r"\]\(([^)#]*)(?:#([^)]+))?\)").unwrap();
     let mut seen = 0;
-    for name in ["rewards.md", "configuration.md", "migrating.md"] {
+    for name in
+        ["rewards.md", "configuration.md", "migrating.md", "logging.md", "commands.md", "notifications.md"]
+    {
         for found in link.captures_iter(&read(&format!("docs/{name}"))) {
             let file = if found[1].is_empty() { name } else { &found[1] };
             let document = read(&format!("docs/{file}"));

@@ -16,7 +16,7 @@ use votive::domain::rule::{Period, WEEKDAYS};
 const EVERYTHING: &str = r#"
 state_dir: /tmp/x
 gamemonitoring: {signing_token_file: [token, second], api_url: 'https://api.gamemonitoring.net'}
-webhook: {listen: '[::1]:8787', path: /votes, acknowledge: granted, answer_within: 4s}
+webhook: {listen: '[::1]:8787', path: /votes, public_url: 'https://votes.example.org/votes', acknowledge: granted, answer_within: 4s}
 players: {bedrock_prefix: '.', poll_every: 5s}
 calendar: {time_zone: Europe/Moscow, grace: 1d}
 values: {prefix: '[Votes]', from_2026: x}
@@ -87,10 +87,20 @@ rewards:
   5:
     chance: 100%
     commands: ['say a']
+notify:
+  discord: {url_file: [discord, second]}
+  command: [/usr/local/bin/tell-me, '--loud', 5]
+  about: [refused, in_doubt, server_down, queue, forged, forgotten]
+  every: 5m
+  server_down_for: 10 m
+  queue_older_than: 1h
+  announce:
+    url_file: votes
+    text: '{player} voted for {server}, {votes} times {from_2026}'
 "#;
 
 /// Mistakes: what stands in the text above, and what stands in its place.
-const BROKEN: [(&str, &str); 46] = [
+const BROKEN: [(&str, &str); 54] = [
     ("state_dir: /tmp/x", "state_dirr: /tmp/x"),
     ("gamemonitoring: {signing_token_file: [token, second],", "gamemonitoring: {"),
     ("[token, second]", "[]"),
@@ -137,6 +147,14 @@ const BROKEN: [(&str, &str); 46] = [
     ("      - run: 'say b'\n", "      - runs: 'say b'\n"),
     ("commands: ['say {\"text\":\"hi\"}']", "commands: 'say hi'"),
     ("    chance: 100%\n    commands: ['say a']\n", "    chance: 100%\n"),
+    ("discord: {url_file: [discord, second]}", "discord: {}"),
+    ("url_file: [discord, second]", "url_files: [discord, second]"),
+    ("command: [/usr/local/bin/tell-me, '--loud', 5]", "command: 'tell-me --loud'"),
+    ("about: [refused, in_doubt,", "about: [refused, in-doubt,"),
+    ("every: 5m", "every: 5"),
+    ("server_down_for: 10 m", "server_down_for: ten minutes"),
+    ("queue_older_than: 1h", "queue_older: 1h"),
+    ("    url_file: votes\n    text:", "    text:"),
 ];
 
 fn root() -> PathBuf {

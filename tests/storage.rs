@@ -46,8 +46,8 @@ async fn refusal(rig: &Rig) -> String {
 async fn refusal_of(rig: &Rig, command: Command) -> String {
     let (status, log) = Daemon::spawn(command, &rig.path("rewards.yaml")).ended().await;
     assert_eq!(status.code(), Some(1), "{log}");
-    let said = log.lines().find_map(|line| line.strip_prefix("votive: "));
-    said.unwrap_or_else(|| panic!("no reason was given:\n{log}")).to_owned()
+    let said = log.lines().filter_map(|line| line.split_once("ERROR ")).next_back();
+    said.unwrap_or_else(|| panic!("no reason was given:\n{log}")).1.to_owned()
 }
 
 /// What a command says that went well.

@@ -4,10 +4,13 @@ mod backup;
 mod cancel;
 mod check;
 mod client;
+mod completions;
 mod demo;
 mod explain;
 mod export;
 mod import;
+mod man;
+mod notify_test;
 mod pause;
 mod prune;
 mod reload;
@@ -21,6 +24,7 @@ mod simulate;
 mod status;
 mod table;
 mod test_vote;
+mod test_webhook;
 mod votes;
 mod when;
 
@@ -52,8 +56,16 @@ pub enum Outcome {
     NobodyThere,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done
+   1  it did not come to what was asked; the message says why
+   2  the command line is wrong
+  69  no Votive runs that could be asked
+  78  the configuration is wrong";
+
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, after_long_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     options: Options,
@@ -90,6 +102,13 @@ enum Command {
     Demo(demo::Args),
     /// Have the running daemon issue what a vote would earn, without the platform
     TestVote(test_vote::Args),
+    /// Have the running daemon post a test delivery to its public address, and say what came of it
+    ///
+    /// The delivery is signed as the platform signs its own, and the daemon watches whether it arrives. A test is never
+    /// rewarded. The exit code is 0 where deliveries arrive, and 1 where they do not.
+    TestWebhook(test_webhook::Args),
+    /// Have the running daemon send a message to everybody whom rewards.yaml has notified
+    NotifyTest,
     /// See what votes would bring: every command, and why each reward comes or does not
     ///
     /// Touches no game server, no ledger and no daemon, and needs no secrets. The events are simulate-1, simulate-2 and so
@@ -147,6 +166,10 @@ enum Command {
     /// nothing is changed and you see what would be. A second import replaces the counts of the first; what Votive has
     /// counted itself stays, and is added.
     Import(import::Args),
+    /// Print a script with which a shell completes commands and options
+    Completions(completions::Args),
+    /// Print the manual page, or write the pages of all commands into a directory
+    Man(man::Args),
 }
 
 /// Runs what the command line asks for; ends the process where that is `--help`, `--version` or a mistake.
@@ -170,7 +193,9 @@ fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
         Command::Check(args) => check::run(options, &args),
         Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),
+        Command::NotifyTest => notify_test::run(&options),
         Command::TestVote(args) => test_vote::run(&options, args),
+        Command::TestWebhook(args) => test_webhook::run(&options, args),
         Command::Simulate(args) => simulate::run(options, &args),
         Command::Schema => schema::run(),
         Command::Resolve(args) => resolve::run(&options, args),
@@ -187,6 +212,8 @@ fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
         Command::Backup(args) => backup::run(&options, &args),
         Command::Restore(args) => restore::run(&options, &args),
         Command::Import(args) => import::run(options, &args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `votive run`: the daemon, from the command line or under systemd.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,11 +8,11 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use super::{Options, Outcome};
 use crate::config::{self, Config, Loaded, Sources};
 use crate::daemon;
+use crate::log;
 
 /// How to run.
 #[derive(Clone, Copy, clap::Args)]
@@ -21,11 +20,22 @@ pub(super) struct Args {
     /// Begin with every game server paused, to look at the ledger in peace: nothing is sent until `votive resume`
     #[arg(long)]
     hold: bool,
+    /// How to write the log, which goes to stderr
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    log: log::Format,
 }
 
 /// Reads the configuration with the loader of `votive check`, and runs until SIGTERM or SIGINT. SIGHUP has it read again.
+/// All that is to be told, from here on, is a line of the log.
 pub(super) fn run(options: Options, args: Args) -> anyhow::Result<Outcome> {
-    log_to_stderr();
+    log::start(args.log);
+    start(options, args).or_else(|error| {
+        tracing::error!("{error:#}");
+        Ok(Outcome::ChecksFailed)
+    })
+}
+
+fn start(options: Options, args: Args) -> anyhow::Result<Outcome> {
     // One thread is plenty for what waits on networks; the ledger's writer has its own.
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     // First of all: a request for a reload that comes during the start must not end it.
@@ -33,27 +43,25 @@ pub(super) fn run(options: Options, args: Args) -> anyhow::Result<Outcome> {
     let path = match config::find(options.config) {
         Ok(path) => path,
         Err(problem) => {
-            crate::complain!("{problem}");
+            log::problems(&[*problem]);
             return Ok(Outcome::BadConfiguration);
         }
     };
     tracing::info!("reading {}", path.display());
     let sources = Sources::from_process(path, options.state_dir);
     let Loaded { warnings, config } = config::load(&sources);
-    for warning in &warnings {
-        crate::complain!("{warning}");
-    }
+    log::problems(&warnings);
     let config = match config {
         Ok(config) => config,
         Err(errors) => {
-            for error in errors {
-                crate::complain!("{error}");
-            }
+            log::problems(&errors);
             return Ok(Outcome::BadConfiguration);
         }
     };
-    runtime.block_on(serve(config, sources, hangup, &args))?;
-    Ok(Outcome::Success)
+    let served = runtime.block_on(serve(config, sources, hangup, &args));
+    // The ledger is closed. What still looks up the name of a host, for as long as the system lets it, is of no use.
+    runtime.shutdown_background();
+    served.map(|()| Outcome::Success)
 }
 
 /// Notifies of every SIGHUP; of several that came before anybody looked, once. Call it within a tokio runtime.
@@ -84,21 +92,4 @@ async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>, args: &Arg
     let socket = daemon::socket_path(&config.state_dir, runtime_directory);
     daemon::run((config, sources), listener, socket, shutdown, hangup, args.hold).await?;
     Ok(())
-}
-
-/// One line per event, for a person or for journald, which has the time already. `RUST_LOG=debug` shows more.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        // A full disk behind the log, or nobody who reads it, is no reason to stop.
-        .log_internal_errors(false)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        lines.without_time().init();
-    } else {
-        lines.init();
-    }
 }

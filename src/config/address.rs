@@ -46,7 +46,7 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
 }
 
 /// Whether what is sent to `host` stays in the owner's own network, as far as a name or address can tell.
-pub(super) fn is_private(host: &str) -> bool {
+pub(crate) fn is_private(host: &str) -> bool {
     match host.parse() {
         Ok(IpAddr::V4(v4)) => {
             // 100.64.0.0/10 is what VPNs like Tailscale give out.

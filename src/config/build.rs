@@ -8,9 +8,10 @@ use super::problem::{At, Problems};
 use super::rewards::{self, Context};
 use super::yaml::{Node, Value};
 use super::{
-    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, secrets, servers,
-    values,
+    Acknowledge, Config, Gamemonitoring, Players, Sources, Webhook, address, calendar, notify, secrets,
+    servers, values,
 };
+use crate::http::trial;
 use crate::http::webhook::HEALTH_PATH;
 
 const API_URL: &str = "https://api.gamemonitoring.net";
@@ -19,6 +20,7 @@ pub(crate) const STATE_DIR: &str = "/var/lib/votive";
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
 const WEBHOOK_PATH: &str = "/gamemonitoring-webhook";
+const PUBLIC_URL: &str = "https://votes.example.org/gamemonitoring-webhook";
 /// The platform's time-out is not published; 5 s is thought to be safe.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
@@ -42,18 +44,21 @@ pub(super) fn build(
     let calendar = calendar::read(problems, section.get("calendar"));
     let values = values::read(problems, section.get("values"));
     let servers = section.get("servers");
+    let longest = values::longest(&values, servers);
     let context = Context {
         bedrock_prefix: players.bedrock_prefix,
         calendar: &calendar,
         server: longest_name(servers),
-        values: &values::longest(&values, servers),
+        values: &longest,
     };
     let rewards = rewards::read(problems, section.get("rewards"), &context);
     if section.get("calendar").and_then(|calendar| calendar.get("time_zone")).is_none() {
         calendar::warn_of_utc(problems, &rewards);
     }
+    let context = notify::Context { own: &values, longest: &longest, server: longest_name(servers) };
+    let notify = notify::read(problems, section.get("notify"), &context, secrets);
     let servers = servers::read(problems, servers, &rewards, &values, secrets);
-    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers })
+    Some(Config { state_dir, gamemonitoring: gamemonitoring?, webhook, players, calendar, servers, notify })
 }
 
 fn longest_name(servers: Option<&Node>) -> &str {
@@ -143,13 +148,31 @@ fn webhook(problems: &mut Problems, node: Option<&Node>) -> Webhook {
     let form = format!("a path: it begins with `/`, has no spaces, `?` or `#`, and is not {HEALTH_PATH}");
     let path = |text: &str| is_path(text).then(|| text.to_owned());
     let path = problems.parsed(section.get("path"), &form, WEBHOOK_PATH, path);
+    let public_url = section.get("public_url").and_then(|node| public_url(problems, node));
     let choices = [("granted", Acknowledge::Granted), ("recorded", Acknowledge::Recorded)];
     let range = Duration::from_millis(500)..=Duration::from_secs(30);
     Webhook {
         listen: listen.unwrap_or(LISTEN),
         path: path.unwrap_or_else(|| WEBHOOK_PATH.to_owned()),
+        public_url,
         acknowledge: problems.choice(section.get("acknowledge"), &choices).unwrap_or_default(),
         answer_within: problems.duration(section.get("answer_within"), range, ANSWER_WITHIN),
+    }
+}
+
+fn public_url(problems: &mut Problems, node: &Node) -> Option<reqwest::Url> {
+    let text = problems.text(node, PUBLIC_URL)?;
+    match trial::address(&text.text) {
+        Ok(url) => Some(url),
+        // The address is not repeated: a name and password in it would be a secret.
+        Err(wrong) => {
+            let wrong = wrong.to_string();
+            let remedy = format!(
+                "write the webhook's address as the platform has it, like `public_url: {PUBLIC_URL}`, or take the line out"
+            );
+            problems.error(node.place(), wrong, remedy);
+            None
+        }
     }
 }
 

@@ -14,13 +14,14 @@ pub(super) enum Override {
 use Override::{Text, Yaml};
 
 /// Every key; `*` stands for a name of the owner's, or for a place in a list.
-pub(super) const KEYS: [(&str, Override); 61] = [
+pub(super) const KEYS: [(&str, Override); 72] = [
     ("state_dir", Text),
     ("gamemonitoring.api_url", Text),
     ("gamemonitoring.signing_token", Text),
     ("gamemonitoring.signing_token_file", Yaml),
     ("webhook.listen", Text),
     ("webhook.path", Text),
+    ("webhook.public_url", Text),
     ("webhook.acknowledge", Text),
     ("webhook.answer_within", Text),
     ("players.bedrock_prefix", Text),
@@ -76,6 +77,16 @@ pub(super) const KEYS: [(&str, Override); 61] = [
     ("rewards.*.commands.*.optional", Override::None),
     ("rewards.*.commands.*.in_doubt", Override::None),
     ("rewards.*.commands.*.receipt", Override::None),
+    ("notify.discord.url_file", Yaml),
+    ("notify.discord.url", Text),
+    ("notify.command", Yaml),
+    ("notify.about", Yaml),
+    ("notify.every", Text),
+    ("notify.server_down_for", Text),
+    ("notify.queue_older_than", Text),
+    ("notify.announce.url_file", Yaml),
+    ("notify.announce.url", Text),
+    ("notify.announce.text", Text),
 ];
 
 /// Every key of `rewards.yaml`; `*` stands for a name of the owner's, or for a place in a list.
@@ -118,7 +129,7 @@ pub(super) fn is_text(path: &str) -> bool {
 pub(super) fn is_secret(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);
     let last = last.split('[').next().unwrap_or(last);
-    matches!(last, "password" | "signing_token")
+    matches!(last, "password" | "signing_token" | "url")
 }
 
 /// What owners call `run`.
@@ -132,7 +143,17 @@ mod tests {
     fn sections() {
         assert_eq!(
             under(""),
-            ["state_dir", "gamemonitoring", "webhook", "players", "calendar", "values", "servers", "rewards"]
+            [
+                "state_dir",
+                "gamemonitoring",
+                "webhook",
+                "players",
+                "calendar",
+                "values",
+                "servers",
+                "rewards",
+                "notify"
+            ]
         );
         assert_eq!(under("rewards.*.one_of.*"), ["weight", "commands"]);
         assert_eq!(under("servers.*.replies"), ["success", "offline", "failure", "list"]);
@@ -148,6 +169,8 @@ mod tests {
     fn secrets_are_known_wherever_they_stand() {
         assert!(is_secret("servers.a.password"));
         assert!(is_secret("gamemonitoring.signing_token[2]"));
+        assert!(is_secret("notify.discord.url"));
         assert!(!is_secret("gamemonitoring.signing_token_file"));
+        assert!(!is_secret("gamemonitoring.api_url"));
     }
 }

@@ -12,6 +12,7 @@ mod lints;
 mod live;
 mod load;
 mod mend;
+mod notify;
 mod overrides;
 mod problem;
 mod read;
@@ -36,10 +37,12 @@ use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 use crate::text::counted;
 
+pub(crate) use address::is_private;
 pub(crate) use build::STATE_DIR;
 pub use keys::keys;
 pub use live::Live;
 pub use load::{Loaded, Sources, find, load, load_without_secrets, state_dir};
+pub use notify::{About, Announce, Hook, Notify};
 pub use problem::{At, Level, Position, Problem};
 pub(crate) use units::duration;
 
@@ -62,6 +65,8 @@ pub struct Config {
     pub calendar: Calendar,
     /// Every game server, in the order of the file.
     pub servers: Vec<GameServer>,
+    /// Who is told of what.
+    pub notify: Notify,
 }
 
 /// The platform's side.
@@ -80,6 +85,8 @@ pub struct Webhook {
     pub listen: SocketAddr,
     /// The only path besides `/healthz` that is answered.
     pub path: String,
+    /// What the platform is told to deliver to, where the owner has said so.
+    pub public_url: Option<reqwest::Url>,
     /// When a delivery is acknowledged.
     pub acknowledge: Acknowledge,
     /// How long a delivery may wait for its answer, from the end of the request's head.

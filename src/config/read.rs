@@ -280,7 +280,8 @@ fn instance(node: &Node, example: &str) -> String {
 pub(super) fn may_be_shown(node: &Node, text: &Text) -> bool {
     // Over several lines the text may hold the next key with its value, whatever that is.
     // Without its line break it may do so on one line.
-    let other_key = ["password", "token"].iter().any(|word| text.text.contains(word));
+    // And the address of a webhook may stand where another value belongs.
+    let other_key = ["password", "token", "/webhooks/"].iter().any(|word| text.text.contains(word));
     !is_secret(&node.path) && !text.folded && !other_key
 }
 

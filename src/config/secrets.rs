@@ -42,14 +42,28 @@ pub(super) fn signing_tokens(
     sources: Option<&Sources>,
 ) -> Vec<Secret> {
     let keys = ["signing_token", "signing_token_file"];
-    let Some((node, is_file)) = given(problems, section, place, keys, "signing_token") else {
+    let tokens = several(problems, section, place, keys, "signing_token", sources);
+    tokens.into_iter().map(|(_, token)| token).collect()
+}
+
+/// One secret or a list of them, by one of two keys, each with where it is named; empty where an error was told.
+pub(super) fn several<'n>(
+    problems: &mut Problems,
+    section: &Section<'n>,
+    place: Place<'_>,
+    keys: [&str; 2],
+    example: &str,
+    sources: Option<&Sources>,
+) -> Vec<(&'n Node, Secret)> {
+    let Some((node, is_file)) = given(problems, section, place, keys, example) else {
         return Vec::new();
     };
     let nodes = one_or_more(Some(node));
     if nodes.is_empty() && !matches!(node.value, Value::Broken) {
         problems.error(node.place(), "the list is empty", "write at least one");
     }
-    nodes.iter().filter_map(|node| one(problems, node, is_file, sources)).map(|(token, _)| token).collect()
+    let secret = |node: &'n Node| Some((node, one(problems, node, is_file, sources)?.0));
+    nodes.iter().filter_map(secret).collect()
 }
 
 /// Which of the two keys is given, and whether it is the one that names a file. Exactly one has to be.
@@ -130,6 +144,13 @@ fn one(
 fn look_up(name: &str, sources: &Sources) -> Result<(Secret, String, bool), (String, String)> {
     let told = |message: String, remedy: &str| Err((message, remedy.to_owned()));
     let path = Path::new(name);
+    if name.contains("://") {
+        // The address of a webhook is the secret itself, and is not repeated.
+        return told(
+            "a web address stands where the name of a secrets file belongs".to_owned(),
+            "write the name of a file in the directory `secrets` beside rewards.yaml here, and the address into that file",
+        );
+    }
     if name.contains(char::is_control) || path.components().any(|part| part == Component::ParentDir) {
         return told(
             "the name of a secrets file cannot have `..` or a control character in it".to_owned(),

@@ -263,7 +263,7 @@ impl Link {
         live.unreadable_until = Some(Instant::now() + UNREADABLE);
         if !said {
             tracing::error!(
-                server = %server.name,
+                parent: None, server = %server.name,
                 "cannot tell whether {player} is online: the answers to \"list\" and to \"execute if entity\" do not say. Such rewards wait; set servers.{}.replies.list in rewards.yaml and reload Votive",
                 server.name
             );
@@ -308,7 +308,7 @@ impl Link {
                 || matches!(self.read_receipt(server, key).await?, Reading::Ran | Reading::NotRun)
         };
         if known.is_none() && !announced {
-            tracing::info!(server = %server.name, "the game keeps no receipts: what breaks off will be in doubt");
+            tracing::info!(parent: None, server = %server.name, "the game keeps no receipts: what breaks off will be in doubt");
         }
         self.live.as_mut().ok_or(Lost)?.keeps_receipts = Some(announced);
         self.contact.known().keeps_receipts = Some(announced);

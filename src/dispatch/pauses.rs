@@ -46,11 +46,12 @@ impl Pauses {
         self.state().paused.insert(server.to_owned(), pause);
     }
 
-    /// Lets a game server go on, once the ledger knows it.
-    pub(crate) fn resume(&self, server: &str) {
+    /// Lets a game server go on, once the ledger knows it. Nobody sees it go on before `first` is done.
+    pub(crate) fn resume(&self, server: &str, first: impl FnOnce()) {
         let mut state = self.state();
         state.paused.remove(server);
         state.resumed.insert(server.to_owned());
+        first();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -72,8 +73,8 @@ mod tests {
         let pauses = Pauses::new(kept.clone(), true);
         assert_eq!(pauses.of("a"), Some(Paused::By(pause.clone())));
         assert_eq!(pauses.of("b"), Some(Paused::Hold));
-        pauses.resume("a");
-        pauses.resume("b");
+        pauses.resume("a", || {});
+        pauses.resume("b", || {});
         assert_eq!((pauses.of("a"), pauses.of("b"), pauses.of("c")), (None, None, Some(Paused::Hold)));
         pauses.pause("b", pause.clone());
         assert_eq!(pauses.of("b"), Some(Paused::By(pause)));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::Dispatch;
 use super::board::Board;
@@ -30,6 +31,7 @@ use crate::domain::reward::ReceiptRule;
 use crate::domain::standing::{self, Standing, Wait};
 use crate::failpoint::{Point, crash_at};
 use crate::ledger::{Ledger, LedgerError, Record};
+use crate::log::about;
 use crate::rcon::Outcome;
 use crate::surroundings::Surroundings;
 
@@ -141,7 +143,10 @@ impl Worker {
             None => self.wait_until(poll).await?,
             Some(job) => match self.link.retry_at() {
                 Some(at) => self.wait_until(Some(at)).await?,
-                None => self.perform(job).await?,
+                None => {
+                    let span = about(&job.place.event);
+                    self.perform(job).instrument(span).await?;
+                }
             },
         }
         Ok(())
@@ -436,7 +441,7 @@ impl Worker {
 
     /// Somebody else was faster with the award of a job: the operator, or the worker of another address.
     fn overtaken(&mut self, job: &Job) -> Result<(), LedgerError> {
-        tracing::debug!(event = %job.place.event, address = %self.address, "somebody else was faster");
+        tracing::debug!(address = %self.address, "somebody else was faster");
         self.queue.remove(job);
         self.look_at(&job.place.event)
     }
@@ -466,7 +471,7 @@ impl Worker {
             Ok(if more && ready { after.apply(intent, now).unwrap_or(after) } else { after })
         };
         let recorded = self.ledger.update(event, decide).await?;
-        Ok(recorded.inspect_err(|why| tracing::debug!(%event, "not recorded: {why:?}")).ok())
+        Ok(recorded.inspect_err(|why| tracing::debug!("not recorded: {why:?}")).ok())
     }
 
     /// Whether a step is announced to the game before it is sent.
@@ -478,10 +483,11 @@ impl Worker {
         }
     }
 
-    /// Sends a step whose intent is durable. A shutdown gives the game a last while to answer.
+    /// Sends a step whose intent is durable, unless its server was paused meanwhile. A shutdown gives the game a last
+    /// while to answer.
     async fn send(&mut self, sent: &Sent<'_>) -> Option<Outcome> {
         let Sent { server, step, .. } = sent;
-        if self.shutdown.is_cancelled() {
+        if self.shutdown.is_cancelled() || !self.may_ask(server) {
             return Some(Outcome::NotSent);
         }
         let limit = server.timeouts.command;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The most acts that a grant keeps; the oldest go first.
+/// The most acts that a grant keeps, besides its replays; the oldest go first.
 const MOST_ACTS: usize = 100;
 
 /// One act of an operator.
@@ -54,10 +54,10 @@ pub struct Pause {
 
 /// Adds an act to those of a grant.
 pub(super) fn add(acts: &mut Vec<Act>, act: Act) {
-    if acts.len() >= MOST_ACTS {
-        // How often it was replayed has to stay known.
-        let gone = acts.iter().position(|act| !matches!(act.deed, Deed::Replayed { .. }));
-        acts.remove(gone.unwrap_or(0));
+    // How often it was replayed has to stay known: the next replay's id comes from that.
+    let gone = acts.iter().position(|act| !matches!(act.deed, Deed::Replayed { .. }));
+    if let Some(gone) = gone.filter(|_| acts.len() >= MOST_ACTS) {
+        acts.remove(gone);
     }
     acts.push(act);
 }

@@ -222,10 +222,10 @@ impl Grant {
             (Stage::Planned(plan), Fact::Redelivered(planning)) => {
                 let reopens =
                     |award: &Award| matches!(award.state, AwardState::Refused { .. }) && !award.until_retried;
-                Stage::Planned(plan.again(&self.event, planning.target, reopens, now))
+                Stage::Planned(plan.again(self, planning.target, reopens, now))
             }
             (Stage::Planned(plan), Fact::Retried(planning)) if self.awaits_retry() => {
-                Stage::Planned(plan.again(&self.event, planning.target, Award::awaits_retry, now))
+                Stage::Planned(plan.again(self, planning.target, Award::awaits_retry, now))
             }
             (Stage::Planned(plan), Fact::Award(index, fact)) => {
                 let mut plan = plan.clone();
@@ -386,11 +386,11 @@ impl Stage {
 }
 
 impl Plan {
-    /// Renders anew what is left of each award that `reopens`. Where that cannot be, the award stays refused and
-    /// says so.
+    /// Renders anew what is left of each award of `grant` that `reopens`; of a replay, which sends what ran before, it
+    /// stays as it is. Where that cannot be, the award stays refused and says so.
     fn again(
         &self,
-        event: &EventKey,
+        grant: &Grant,
         target: Option<Target<'_>>,
         reopens: fn(&Award) -> bool,
         now: Timestamp,
@@ -398,7 +398,11 @@ impl Plan {
         let mut plan = Box::new(self.clone());
         for index in 0..plan.awards.len() {
             if reopens(&plan.awards[index]) {
-                match plan.render_rest(event, index, target) {
+                let rest = match grant.replays {
+                    Some(_) => Ok(plan.same_rest(index)),
+                    None => plan.render_rest(&grant.event, index, target),
+                };
+                match rest {
                     Ok(steps) => {
                         let award = Award::new(&self.awards[index].reward, steps);
                         plan.awards[index] = award.doubting_like(&self.awards[index], now);
@@ -414,6 +418,16 @@ impl Plan {
         plan
     }
 
+    /// The finished steps of an award, followed by the rest as new steps.
+    fn same_rest(&mut self, index: usize) -> Vec<Step> {
+        let mut steps = self.awards[index].steps.clone();
+        for step in steps.iter_mut().filter(|step| step.finished.is_none()) {
+            *step = step.fresh(self.next_serial);
+            self.next_serial += 1;
+        }
+        steps
+    }
+
     /// The finished steps of an award, followed by the rest from today's file.
     fn render_rest(
         &mut self,
@@ -421,23 +435,26 @@ impl Plan {
         index: usize,
         target: Option<Target<'_>>,
     ) -> Result<Vec<Step>, String> {
-        let award = &self.awards[index];
-        let name = award.reward.clone();
-        let finished: Vec<Step> =
-            award.steps.iter().take_while(|step| step.finished.is_some()).cloned().collect();
+        let award = self.awards[index].clone();
+        let name = &award.reward;
         let gone =
             || format!("The reward {name} is no longer among the rewards of this server in rewards.yaml.");
         let target = target.ok_or_else(gone)?;
-        let reward = target.rewards.iter().find(|reward| reward.name == name).ok_or_else(gone)?;
+        let reward = target.rewards.iter().find(|reward| reward.name == *name).ok_or_else(gone)?;
         let steps = self.render(event, reward, target)?;
-        let unchanged = finished.len() <= steps.len()
-            && finished.iter().zip(&steps).all(|(old, new)| old.command == new.command);
+        // What may have run must not be taken for another command either.
+        let kept = |step: &Step| step.finished.is_some() || step.doubt.is_some();
+        let kept: Vec<(usize, &Step)> =
+            award.steps.iter().enumerate().filter(|(_, step)| kept(step)).collect();
+        let unchanged =
+            kept.iter().all(|(place, old)| steps.get(*place).is_some_and(|new| new.command == old.command));
         if !unchanged {
             return Err(format!(
-                "{} of the commands of the reward {name} have run already, and rewards.yaml has other commands in their place now. Put those back as they were, reload Votive and deliver again.",
-                finished.len()
+                "{} of the commands of the reward {name} have run already, or may have, and rewards.yaml has other commands in their place now. Put those back as they were, reload Votive and deliver again.",
+                kept.len()
             ));
         }
-        Ok(finished.iter().cloned().chain(steps.into_iter().skip(finished.len())).collect())
+        let finished = award.steps.iter().filter(|step| step.finished.is_some()).count();
+        Ok(award.steps.into_iter().take(finished).chain(steps.into_iter().skip(finished)).collect())
     }
 }

@@ -87,7 +87,7 @@ impl Plan {
             let meant = selection.reward.as_ref().is_none_or(|reward| *reward == award.reward);
             let issued = award.steps.iter().filter(|step| meant && self.was_issued(step, selection));
             let steps: Vec<Step> =
-                (plan.next_serial..).zip(issued).map(|(serial, step)| fresh(step, serial)).collect();
+                (plan.next_serial..).zip(issued).map(|(serial, step)| step.fresh(serial)).collect();
             let count = steps.len();
             let reason = match (count, meant) {
                 (0, false) => "not asked for".to_owned(),
@@ -109,7 +109,16 @@ impl Plan {
     }
 }
 
-/// A step as if it had never been sent.
-fn fresh(step: &Step, serial: u32) -> Step {
-    Step { serial, receipt: Receipt::None, finished: None, finished_at: None, doubt: None, ..step.clone() }
+impl Step {
+    /// The same command as a step that was never sent.
+    pub(super) fn fresh(&self, serial: u32) -> Step {
+        Step {
+            serial,
+            receipt: Receipt::None,
+            finished: None,
+            finished_at: None,
+            doubt: None,
+            ..self.clone()
+        }
+    }
 }

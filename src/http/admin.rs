@@ -14,11 +14,12 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::server::{Answer, json, pieces, read_body, without_body};
+use super::trial::Trials;
 use crate::config::{Config, GameServer, Live};
 use crate::control::{
-    BACKUP_PATH, Cancel, Done, EXPORT_PATH, Explain, Export, GetStatus, List, Page, Pause, Prune, Refusal,
-    Reload, Replay, Replayed, Request, Resolve, Resume, Retry, RetryRefused, Status, TestVote,
-    VERSION_HEADER,
+    BACKUP_PATH, Cancel, Done, EXPORT_PATH, Explain, Export, GetStatus, List, NotifyTarget, NotifyTest,
+    NotifyTested, Page, Pause, Prune, Refusal, Reload, Replay, Replayed, Request, Resolve, Resume, Retry,
+    RetryRefused, Status, TestVote, TestWebhook, Tried, VERSION_HEADER,
 };
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
@@ -28,6 +29,7 @@ use crate::domain::story::Explained;
 use crate::intake::{self, Doubts, Intake, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
 use crate::ledger::{self, LedgerError};
 use crate::reload::{NotReloaded, Reloader};
+use crate::report::Report;
 use crate::text::{Outside, counted};
 
 /// How long a test vote or a retry may take until the answer says how far it has come.
@@ -50,6 +52,10 @@ pub struct Admin {
     pub intake: Arc<Intake>,
     /// Reloads.
     pub reloader: Arc<Reloader>,
+    /// Posts test deliveries.
+    pub trials: Trials,
+    /// Tells those who are notified.
+    pub report: Report,
     /// When the daemon was started.
     pub started_at: Timestamp,
     /// Where the webhook listens.
@@ -106,7 +112,9 @@ impl Admin {
             Replay::PATH => good(&self.replay(read(body)?, uid).await?),
             Pause::PATH => good(&self.pause(read(body)?, uid).await?),
             Resume::PATH => good(&self.resume(read(body)?).await?),
+            TestWebhook::PATH => good(&self.test_webhook(read(body)?).await?),
             Reload::PATH => good(&self.reload().await?),
+            NotifyTest::PATH => good(&self.notify_test().await),
             Prune::PATH => good(&self.prune(read(body)?).await?),
             GetStatus::PATH => good(&self.status().await?),
             List::PATH => good(&self.votes(read(body)?).await?),
@@ -118,6 +126,11 @@ impl Admin {
             BACKUP_PATH => pieces(self.intake.backup().map_err(|error| failed(&error))?),
             _ => return Err(unknown()),
         })
+    }
+
+    async fn test_webhook(&self, asked: TestWebhook) -> Result<Tried, Refused> {
+        let tried = self.trials.deliver(asked, &self.config.now()).await;
+        tried.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why.to_string()))
     }
 
     /// The game server of this name.
@@ -269,6 +282,13 @@ impl Admin {
             Err(why @ (NotReloaded::Stopping | NotReloaded::Ledger(_))) => {
                 Err((StatusCode::SERVICE_UNAVAILABLE, why.to_string()))
             }
+        }
+    }
+
+    async fn notify_test(&self) -> NotifyTested {
+        let told = self.report.test_notifications(&self.config.now().notify).await;
+        NotifyTested {
+            targets: told.into_iter().map(|(key, told)| NotifyTarget { key, failure: told.err() }).collect(),
         }
     }
 

@@ -1,5 +1,7 @@
-//! HTTP/1 in: the limits of the edge, the webhook, and what the command line asks over a Unix socket.
+//! HTTP/1 in: the limits of the edge, the webhook, test deliveries to it, and what the command line asks over a Unix
+//! socket.
 
 pub mod admin;
 pub mod server;
+pub mod trial;
 pub mod webhook;

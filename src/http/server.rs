@@ -20,7 +20,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The most bytes of a request's body; a delivery has about two hundred.
@@ -37,6 +37,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_CONNECTIONS: usize = 512;
 /// How long to wait after the system refused to hand out a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+/// How often that is told.
+const ACCEPT_TOLD: Duration = Duration::from_secs(60);
 /// How long a shutdown waits for answers that are being written.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -105,6 +107,7 @@ where
         .max_buf_size(LONGEST_HEAD);
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let mut told: Option<Instant> = None;
     loop {
         let next = async {
             // The semaphore is never closed.
@@ -130,7 +133,10 @@ where
                 });
             }
             Err(error) => {
-                tracing::warn!("cannot accept a connection, trying again: {error}");
+                if told.is_none_or(|told| told.elapsed() >= ACCEPT_TOLD) {
+                    told = Some(Instant::now());
+                    tracing::warn!("cannot accept a connection, trying again: {error}");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }

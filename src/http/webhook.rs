@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::server::{Answer, read_body, sentence, without_body};
+use super::trial::{self, Trials};
 use crate::config::{Config, Live};
 use crate::domain::arrival::Claim;
 use crate::domain::event::{Delivery, Envelope, EventKey, Malformed, OWN_TYPES, SERVER_VOTE};
@@ -17,26 +20,48 @@ use crate::domain::signature;
 use crate::domain::standing::Standing;
 use crate::failpoint::{Point, crash_at};
 use crate::intake::Intake;
+use crate::log::about;
 use crate::report::Report;
 use crate::text::Outside;
 
 /// Says `ok` to whoever watches whether Votive runs.
 pub const HEALTH_PATH: &str = "/healthz";
 
+const NOTHING_HERE: &str =
+    "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.";
+const WRONG_SIGNATURE: &str = "The signature is wrong or missing. Compare Votive's signing token with the one in the project's settings.";
+
+/// Whether a text is what a Votive says to what is no delivery of its platform.
+pub(super) fn is_refusal(text: &str) -> bool {
+    [NOTHING_HERE, WRONG_SIGNATURE].contains(&text) || text == Malformed.to_string()
+}
+
 /// Answers one request on the webhook's listener.
-pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake>, report: Report) -> Answer {
+pub async fn handle(
+    request: Request<Incoming>,
+    config: Live,
+    intake: Arc<Intake>,
+    report: Report,
+    trials: Trials,
+) -> Answer {
     let (config, at) = (config.now(), intake.now());
     // The head has just been read.
     let deadline = Instant::now() + config.webhook.answer_within;
-    let answer = match read(request, &config, &report, at).await {
+    let (head, body) = request.into_parts();
+    let mut trial = trials.watch(&head);
+    let (answer, span) = match read(&head, body, &config, &report, at, trial.as_mut()).await {
         Ok(delivery) => {
-            let answer = heed(&delivery, &intake, deadline).await;
+            let span = about(&delivery.key);
+            let answer = heed(&delivery, &intake, &report, deadline).instrument(span.clone()).await;
             report.delivery_heeded(&delivery, at, answer.status());
-            answer
+            (answer, span)
         }
-        Err(answer) => *answer,
+        Err(answer) => (*answer, Span::none()),
     };
-    report.delivery_answered(answer.status());
+    span.in_scope(|| report.delivery_answered(answer.status()));
+    if let Some(trial) = trial {
+        trial.answered(answer.status());
+    }
     answer
 }
 
@@ -45,28 +70,30 @@ pub async fn handle(request: Request<Incoming>, config: Live, intake: Arc<Intake
 /// # Errors
 /// The answer to one that brings none, or asks for something else.
 async fn read(
-    request: Request<Incoming>,
+    head: &Parts,
+    body: Incoming,
     config: &Config,
     report: &Report,
     at: Timestamp,
+    trial: Option<&mut trial::Request>,
 ) -> Result<Delivery, Box<Answer>> {
-    let path = request.uri().path();
+    let path = head.uri.path();
     if path == HEALTH_PATH {
-        return Err(Box::new(match *request.method() {
+        return Err(Box::new(match head.method {
             Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
             _ => wrong_method("GET"),
         }));
     }
     if path != config.webhook.path {
-        return Err(Box::new(sentence(
-            StatusCode::NOT_FOUND,
-            "Nothing is here. The path of the webhook is set in rewards.yaml, as webhook.path.",
-        )));
+        return Err(Box::new(sentence(StatusCode::NOT_FOUND, NOTHING_HERE)));
     }
-    if request.method() != Method::POST {
+    if head.method != Method::POST {
         return Err(Box::new(wrong_method("POST")));
     }
-    let body = read_body(request.into_body()).await.map_err(|why| Box::new(without_body(why)))?;
+    let body = read_body(body).await.map_err(|why| Box::new(without_body(why)))?;
+    if let Some(trial) = trial {
+        trial.body(&body);
+    }
     verify(&body, config).map_err(|(status, why, claim)| {
         report.delivery_refused(status, &why, claim, at);
         Box::new(sentence(status, why))
@@ -74,22 +101,23 @@ async fn read(
 }
 
 /// Does what a delivery asks for, and answers it.
-async fn heed(delivery: &Delivery, intake: &Arc<Intake>, deadline: Instant) -> Answer {
+async fn heed(delivery: &Delivery, intake: &Arc<Intake>, report: &Report, deadline: Instant) -> Answer {
+    report.delivery_arrived();
     crash_at(Point::DeliveryVerified);
     let (event, event_type) = (&delivery.key, Outside(&delivery.key.event_type));
     if delivery.is_test {
-        tracing::info!(%event, %event_type, "test delivery: the signature is good");
+        tracing::info!(%event_type, "test delivery: the signature is good");
         return sentence(StatusCode::NO_CONTENT, "");
     }
     if delivery.key.event_type.starts_with(OWN_TYPES) {
-        tracing::warn!(%event, %event_type, "refused a delivery of a type that only Votive itself uses");
+        tracing::warn!(%event_type, "refused a delivery of a type that only Votive itself uses");
         return sentence(
             StatusCode::UNPROCESSABLE_ENTITY,
             "Event types that begin with votive. are not for the webhook.",
         );
     }
     if delivery.key.event_type != SERVER_VOTE {
-        tracing::info!(%event, %event_type, "nothing is rewarded for this type of event");
+        tracing::info!(%event_type, "nothing is rewarded for this type of event");
         return sentence(StatusCode::NO_CONTENT, "");
     }
     let standing = intake.deliver(event, deadline).await;
@@ -106,8 +134,7 @@ fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String,
         tokens.iter().any(|token| signature::verify(token.expose(), &message, signature))
     });
     if !good {
-        let why = "The signature is wrong or missing. Compare Votive's signing token with the one in the project's settings.";
-        return Err((StatusCode::UNAUTHORIZED, why.to_owned(), envelope.claim()));
+        return Err((StatusCode::UNAUTHORIZED, WRONG_SIGNATURE.to_owned(), envelope.claim()));
     }
     envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string(), envelope.claim()))
 }

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::config::{Acknowledge, Config, Live};
 use crate::dispatch::Dispatch;
@@ -30,6 +31,7 @@ use crate::domain::standing::{self, Standing, Wait};
 use crate::domain::vote::Vote;
 use crate::failpoint::{Point, crash_at};
 use crate::ledger::{Ledger, LedgerError};
+use crate::log::about;
 use crate::platform::FetchError;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
@@ -52,6 +54,8 @@ pub struct Intake {
     board: Board,
     dispatch: Dispatch,
     pauses: Pauses,
+    /// Held by who changes the pauses, in the ledger and then in memory: so both say the same.
+    pausing: Mutex<()>,
     shutdown: CancellationToken,
     tasks: Tasks,
     /// The place of the last plan among all plans.
@@ -83,6 +87,7 @@ impl Intake {
             board,
             dispatch,
             pauses,
+            pausing: Mutex::default(),
             shutdown,
             tasks,
             last_order: AtomicU64::new(0),
@@ -96,15 +101,11 @@ impl Intake {
         let open = self.ledger.attended_grants()?;
         let last = open.iter().filter_map(|record| Some(record.grant.plan()?.order)).max();
         self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
-        let mut planned = Vec::new();
+        let (mut planned, mut received) = (Vec::new(), Vec::new());
         for record in open {
-            let event = &record.grant.event;
             match record.grant.plan() {
                 Some(plan) => planned.push((plan.order, self.interrupted(record.grant).await?)),
-                None => {
-                    let (follower, _) = self.board.follow(event);
-                    self.tasks.spawn(Arc::clone(self).advance(event.clone(), follower));
-                }
+                None => received.push(record.grant.event),
             }
         }
         // The workers hear of all of them before they begin, and so begin with the first.
@@ -114,6 +115,11 @@ impl Intake {
             self.surroundings.report.doubts(grant, &config);
         }
         self.announce(planned.iter().map(|(_, grant)| grant));
+        // Only now: what is planned from now on comes after those.
+        for event in received {
+            let (follower, _) = self.board.follow(&event);
+            self.tasks.spawn(Arc::clone(self).advance(event, follower));
+        }
         Ok(())
     }
 
@@ -214,14 +220,15 @@ impl Intake {
     /// Brings an event as far as it can be brought without a game server. `follower` keeps the event's entry on the
     /// board, so that only one of these runs for an event.
     async fn advance(self: Arc<Self>, event: EventKey, follower: Follower) {
-        let advanced = match self.ledger.get(&event) {
-            Ok(Some(record)) if record.grant.actions() != [Action::Fetch] => {
-                self.redelivered(record.grant, &follower).await
+        let advanced = async {
+            match self.ledger.get(&event)? {
+                Some(record) if record.grant.actions() != [Action::Fetch] => {
+                    self.redelivered(record.grant, &follower).await
+                }
+                record => self.fetch(&event, &follower, record.is_some()).await,
             }
-            Ok(record) => self.fetch(&event, &follower, record.is_some()).await,
-            Err(error) => Err(error),
         };
-        match advanced {
+        match advanced.instrument(about(&event)).await {
             Ok(Some(grant)) => drop(self.go_on(&grant)),
             Ok(None) | Err(_) => self.board.publish(&event, Standing::Unrecorded),
         }
@@ -282,19 +289,31 @@ impl Intake {
             self.board.publish(event, Standing::ApiDown);
             tokio::select! {
                 biased;
-                () = self.wait_to_ask(event, follower, asked_for, wait) => {}
+                waited = self.wait_to_ask(event, follower, asked_for, wait) => waited?,
                 () = self.shutdown.cancelled() => return Ok(None),
+            }
+            if !self.is_to_be_fetched(event)? {
+                return Ok(self.ledger.get(event)?.map(|record| record.grant));
             }
         }
     }
 
     /// Waits until the API is to be asked again: after `wait`, or before that, but not before what it `asked_for`, when
-    /// the event is delivered again.
-    async fn wait_to_ask(&self, event: &EventKey, follower: &Follower, asked_for: Duration, wait: Duration) {
+    /// the event is delivered again. It ends at once when the event is cancelled.
+    async fn wait_to_ask(
+        &self,
+        event: &EventKey,
+        follower: &Follower,
+        asked_for: Duration,
+        wait: Duration,
+    ) -> Result<(), LedgerError> {
         let begun = Instant::now();
-        let too_early = async {
+        let cancelled = async {
             loop {
                 follower.nudged().await;
+                if !self.is_to_be_fetched(event)? {
+                    return Ok(());
+                }
                 self.board.publish(event, Standing::ApiDown);
             }
         };
@@ -302,7 +321,7 @@ impl Intake {
             tokio::select! {
                 biased;
                 () = sleep(asked_for) => {}
-                () = too_early => {}
+                cancelled = cancelled => return cancelled,
             }
         }
         tokio::select! {
@@ -310,6 +329,12 @@ impl Intake {
             () = sleep_until(begun + wait) => {}
             () = follower.nudged() => {}
         }
+        Ok(())
+    }
+
+    /// Whether the API has to tell the vote of an event: the operator may have cancelled it.
+    fn is_to_be_fetched(&self, event: &EventKey) -> Result<bool, LedgerError> {
+        Ok(self.ledger.get(event)?.is_none_or(|record| record.grant.actions() == [Action::Fetch]))
     }
 
     async fn ask(&self, event: &EventKey, again: bool) -> Result<Vote, FetchError> {

@@ -19,6 +19,7 @@ use crate::domain::act::{Act, Deed};
 use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
+use crate::failpoint::{Point, crash_at};
 use crate::ledger::{By, Record};
 
 /// How many grants are pruned in one transaction.
@@ -42,7 +43,15 @@ impl Doubts<'_> {
 }
 
 fn doubtful(award: &Award) -> bool {
-    matches!(award.state, AwardState::InDoubt { .. })
+    since(award).is_some()
+}
+
+/// Since when it is in doubt, if it is.
+fn since(award: &Award) -> Option<Timestamp> {
+    match award.state {
+        AwardState::InDoubt { since, .. } => Some(since),
+        _ => None,
+    }
 }
 
 /// What was settled.
@@ -158,16 +167,18 @@ impl Intake {
             let deed = Deed::Settled { reward: award.reward.clone(), serial, ran };
             let act = self.act(uid, deed);
             let decide = |grant: Option<&Grant>| {
-                // What came into doubt since is not what the operator has looked at.
+                // What came into doubt since is not what the operator has looked at, be it the same command once more.
                 let same = |grant: &&Grant| {
-                    let award = grant.plan().and_then(|plan| plan.awards.get(index));
-                    award.and_then(Award::next_step).is_some_and(|step| step.serial == serial)
+                    let now = grant.plan().and_then(|plan| plan.awards.get(index));
+                    let step = now.and_then(Award::next_step);
+                    step.is_some_and(|step| step.serial == serial) && now.and_then(since) == since(award)
                 };
                 let fact = Fact::Award(index, AwardFact::Settled { ran });
                 let after = grant.filter(same).ok_or(None)?.apply(fact, act.at).map_err(Some)?;
                 Ok::<Grant, Option<Illegal>>(after.acted(act.clone()))
             };
             if let Ok(grant) = self.ledger.update(&seen.event, decide).await? {
+                crash_at(Point::ActRecorded);
                 self.surroundings.report.settled(&grant.event, &award.reward, ran);
                 settled.push(award.reward.clone());
                 after = Some(grant);
@@ -207,6 +218,7 @@ impl Intake {
             }
         };
         let grant = self.ledger.update(&seen.event, decide).await??;
+        crash_at(Point::ActRecorded);
         self.surroundings.report.cancelled(&grant.event);
         // Whoever still asks the API for it finds out that there is no need.
         self.board.follow(&grant.event).0.nudge();
@@ -288,6 +300,7 @@ impl Intake {
             };
             return Err(NotRetried::NothingToRetry { event: grant.event, stands });
         };
+        crash_at(Point::ActRecorded);
         self.surroundings.report.retried(&again.event);
         // Whoever follows it already wants to know how it stands after this.
         self.board.publish(&again.event, Standing::Working);
@@ -321,6 +334,7 @@ impl Intake {
                 return Ok(pruned);
             }
             pruned += self.ledger.prune(&some).await?;
+            crash_at(Point::ActRecorded);
         }
     }
 

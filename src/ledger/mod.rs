@@ -28,6 +28,7 @@ use crate::domain::act::Pause;
 use crate::domain::counter::{Counter, CounterKey, Scoped};
 use crate::domain::event::{EventKey, GRANT_TYPES};
 use crate::domain::grant::{Fact, Grant};
+use crate::log::about;
 use crate::tasks::Tasks;
 
 use marker::Marker;
@@ -406,7 +407,10 @@ impl Ledger {
                 ]
             });
             match self.put_counted(&grant, revision, counted.as_ref().map_or(&[], |pair| pair)).await {
-                Ok(_) => return Ok(Ok(grant)),
+                Ok(revision) => {
+                    about(event).in_scope(|| tracing::debug!(revision = revision.number(), "recorded"));
+                    return Ok(Ok(grant));
+                }
                 Err(LedgerError::Conflict) => {}
                 Err(error) => return Err(error),
             }

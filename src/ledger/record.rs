@@ -43,6 +43,11 @@ impl Revision {
     /// The revision of a record that does not exist yet.
     pub const NONE: Revision = Revision(0);
 
+    /// Its number, which each write raises by one.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
     pub(super) fn next(self) -> Revision {
         Revision(self.0 + 1)
     }

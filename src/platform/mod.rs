@@ -3,18 +3,15 @@
 use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::domain::event::EventKey;
 use crate::domain::vote::{self, NotAVote, Vote};
+use crate::outbound::{self, retry_after};
 use crate::surroundings::BoxFuture;
 
 /// The most bytes of an answer; a vote has a few hundred.
 const LONGEST_ANSWER: usize = 64 * 1024;
-
-/// How long an answer may take. The platform is told earlier that we are still at it.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Whoever can be asked for votes. A simulation has its own.
 pub trait VoteApi: Debug + Send + Sync {
@@ -58,19 +55,7 @@ impl Api {
     /// # Errors
     /// Where `base` is `https` and the system has no certificate authorities to trust.
     pub fn new(base: &Url) -> Result<Self, reqwest::Error> {
-        // Fails only where it was done before.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let mut builder = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .timeout(LIMIT)
-            .user_agent(concat!("votive/", env!("CARGO_PKG_VERSION")));
-        if base.scheme() == "http" {
-            // Nothing is encrypted then, and a system without certificate authorities is as good.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build()?;
-        Ok(Api { client, base: base.clone() })
+        Ok(Api { client: outbound::client(base.scheme() == "https")?, base: base.clone() })
     }
 
     async fn ask(&self, event: &EventKey) -> Result<Vote, FetchError> {
@@ -119,59 +104,10 @@ fn temporary(error: reqwest::Error) -> FetchError {
     } else {
         "the API's answer broke off"
     };
-    // The causes are the system's words; the address, which may hold a secret, is left out.
-    let mut text = what.to_owned();
-    let error = error.without_url();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
+    let text = format!("{what}{}", outbound::causes(error));
     later(text)
 }
 
 fn later(why: String) -> FetchError {
     FetchError::Temporary { why, retry_after: None }
-}
-
-/// The wait that `Retry-After` asks for, in seconds or until a date (RFC 9110, section 10.2.3). What cannot be read
-/// asks for nothing, and what has passed for no wait.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            Some(date.duration_since(now).unwrap_or_default())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_that_is_asked_for_is_in_seconds_or_until_a_date() {
-        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        for (text, seconds) in [
-            ("0", Some(0)),
-            ("120", Some(120)),
-            ("18446744073709551615", Some(u64::MAX)),
-            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
-            ("Sunday, 06-Nov-94 08:49:38 GMT", Some(1)),
-            ("Sun Nov  6 09:49:37 1994", Some(3600)),
-            ("Sat, 05 Nov 1994 08:49:37 GMT", Some(0)),
-            ("", None),
-            ("-1", None),
-            ("1.5", None),
-            ("18446744073709551616", None),
-            ("soon", None),
-            ("Sun, 06 Nov 1994", None),
-        ] {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
-            assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text:?}");
-        }
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
-    }
 }

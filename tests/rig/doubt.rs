@@ -20,17 +20,18 @@ pub fn doubts_in(log: &str) -> Vec<Doubt> {
 
 fn doubt_of(line: &str) -> Option<Doubt> {
     let field = |name: &str| {
-        let value = line.split(&format!(" {name}=")).nth(1)?;
+        let begin = |first: char| line.split(&format!("{first}{name}=")).nth(1);
+        let value = begin(' ').or_else(|| begin('{'))?;
         let quoted = value.strip_prefix('"').and_then(|rest| rest.split('"').next());
-        Some(quoted.or_else(|| value.split(' ').next())?.to_owned())
+        Some(quoted.or_else(|| value.split([' ', '}']).next())?.to_owned())
     };
     Some(Doubt { event_id: field("event")?, reward: field("reward")?, command: field("command")? })
 }
 
 impl Rig {
-    /// Whether the game has run the command of a doubt.
+    /// Whether the command of a doubt took effect in the game.
     pub fn has_run(&self, doubt: &Doubt) -> bool {
-        self.game.console().iter().any(|executed| executed.command == doubt.command)
+        self.game.console().iter().any(|executed| executed.effects.contains(&doubt.command))
     }
 
     /// `votive resolve` by what the game's console says, to be spawned. Gives whether the daemon took it.

@@ -214,9 +214,14 @@ rewards:
 
     /// Runs a command of the binary beside the daemon.
     pub async fn votive(&self, args: &[&str]) -> Output {
+        self.having(args).await
+    }
+
+    /// The same, to be spawned: it does not hold on to the rig.
+    pub fn having(&self, args: &[&str]) -> impl Future<Output = Output> + Send + use<> {
         let mut command = Command::new(VOTIVE);
         command.env_clear().args(args).args(["--config".as_ref(), self.path("rewards.yaml").as_os_str()]);
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+        async move { tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap() }
     }
 }
 
@@ -265,7 +270,9 @@ impl Daemon {
     pub async fn listening(mut self) -> Result<Daemon, String> {
         match self.find_line("listening on ").await {
             Some(line) => {
-                self.url = line.split("listening on ").nth(1).unwrap().to_owned();
+                let url = line.split("listening on ").nth(1).unwrap();
+                // In JSON, more follows.
+                self.url = url.split('"').next().unwrap().to_owned();
                 Ok(self)
             }
             None => Err(self.log()),

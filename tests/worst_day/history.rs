@@ -67,6 +67,27 @@ pub enum Op {
     Complete { server: usize },
     /// The operator looks which commands ran that are in doubt, and says so.
     Resolve,
+    /// The operator has more than that done.
+    Act { act: Act },
+}
+
+/// What the operator has done.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// What is still to come of a vote, or of its last replay, is cancelled.
+    Cancel { vote: u8, replay: bool },
+    /// What is refused or closed of a vote, or of its last replay, is tried again.
+    Retry { vote: u8, replay: bool },
+    /// All that is refused is tried again, of one game server or of all.
+    RetryRefused { server: Option<usize> },
+    /// What a game server was given is given once more: all of it, or what came in the last minutes.
+    Replay { server: usize, minutes: Option<i64>, again: bool },
+    /// Nothing more is sent to a game server.
+    Pause { server: usize },
+    /// It goes on.
+    Resume { server: usize },
+    /// The details of what was received so many minutes ago, or before that, are given up.
+    Prune { minutes: i64 },
 }
 
 fn loss() -> impl Strategy<Value = Loss> {
@@ -93,6 +114,22 @@ fn habit() -> impl Strategy<Value = Habit> {
         Just(Habit::ClosesBeforeRun),
         (0usize..30).prop_map(Habit::ClosesAfter),
         Just(Habit::Expired),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let server = || 0..SERVERS;
+    let of = || (0..VOTES, prop::bool::weighted(0.2));
+    let minutes = prop_oneof![Just(None), (1i64..300).prop_map(Some)];
+    prop_oneof![
+        3 => of().prop_map(|(vote, replay)| Act::Cancel { vote, replay }),
+        3 => of().prop_map(|(vote, replay)| Act::Retry { vote, replay }),
+        1 => prop::option::of(server()).prop_map(|server| Act::RetryRefused { server }),
+        2 => (server(), minutes, any::<bool>())
+            .prop_map(|(server, minutes, again)| Act::Replay { server, minutes, again }),
+        2 => server().prop_map(|server| Act::Pause { server }),
+        2 => server().prop_map(|server| Act::Resume { server }),
+        1 => (0i64..300).prop_map(|minutes| Act::Prune { minutes }),
     ]
 }
 
@@ -137,6 +174,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Adopt),
         1 => server().prop_map(|server| Op::Complete { server }),
         1 => Just(Op::Resolve),
+        8 => act().prop_map(|act| Op::Act { act }),
     ]
 }
 

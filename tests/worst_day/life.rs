@@ -12,13 +12,12 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use votive::config::{self, Config, Live, Sources};
-use votive::domain::award::AwardState;
 use votive::domain::counter::CounterKey;
 use votive::domain::grant::Grant;
 use votive::domain::reward::ReceiptRule;
 use votive::domain::standing::Standing;
 use votive::http::webhook;
-use votive::intake::{Doubts, Intake};
+use votive::intake::Intake;
 use votive::ledger::Ledger;
 use votive::report::Report;
 use votive::sim::game::{Game, GameOptions, Save};
@@ -28,12 +27,13 @@ use votive::tasks::Tasks;
 
 use crate::api::{PLAYERS, PLAYERS_AGAIN, SimulatedApi, UNKNOWN_SERVER, Weather, event};
 use crate::disk::{Disk, Loss};
-use crate::history::{Op, SERVERS, VOTES};
+use crate::history::{Act, Op, SERVERS, VOTES};
 use crate::model::Counters;
+use crate::operator::Operator;
 use crate::{Rules, World};
 
 /// An hour heals everything that heals by itself, and no lag lasts as long.
-const HOUR: Duration = Duration::from_secs(60 * 60);
+pub const HOUR: Duration = Duration::from_secs(60 * 60);
 /// What a delivery may take.
 const DEADLINE: Duration = Duration::from_secs(4);
 /// How long the daemon takes to stop before it is killed.
@@ -103,7 +103,7 @@ pub struct Life {
     disk: Disk,
     games: Vec<Game>,
     /// Which of them stand still.
-    held: [bool; SERVERS],
+    pub held: [bool; SERVERS],
     /// What each saved last, and how long its record was then.
     saves: Vec<(Save, usize)>,
     /// The parts of each server's record that its world has forgotten.
@@ -123,6 +123,7 @@ pub struct Life {
     pub resolved: bool,
     /// Whether a game server answered wrongly, or not at all.
     pub misbehaved: bool,
+    pub operator: Operator,
     process: Option<Process>,
     answers: Arc<Mutex<Vec<Answer>>>,
     /// How many steps can have come into doubt by now.
@@ -131,10 +132,10 @@ pub struct Life {
     loss: Loss,
 }
 
-struct Process {
-    intake: Arc<Intake>,
-    ledger: Ledger,
-    tasks: Tasks,
+pub struct Process {
+    pub intake: Arc<Intake>,
+    pub ledger: Ledger,
+    pub tasks: Tasks,
     shutdown: CancellationToken,
     session: u64,
 }
@@ -188,6 +189,7 @@ impl Life {
             went_back: false,
             resolved: false,
             misbehaved: false,
+            operator: Operator::default(),
             process: None,
             answers: Arc::default(),
             most_doubts: 0,
@@ -222,7 +224,7 @@ impl Life {
         self.games[server].console_command("scoreboard objectives add late dummy");
     }
 
-    fn surroundings(&self) -> Surroundings {
+    pub fn surroundings(&self) -> Surroundings {
         let (born, hours) = (self.born, Arc::clone(&self.clock));
         let now = move || {
             let passed = SignedDuration::try_from(born.elapsed()).unwrap();
@@ -238,10 +240,11 @@ impl Life {
     }
 
     /// A daemon that runs, if the disk lets it start.
-    async fn process(&mut self) -> Option<&Process> {
+    pub async fn process(&mut self) -> Option<&Process> {
         self.bury().await;
         if self.process.is_none() {
             self.process = self.start().await;
+            self.paused_as_before();
         }
         self.process.as_ref()
     }
@@ -378,6 +381,7 @@ impl Life {
                 self.resolved = true;
                 self.resolve().await;
             }
+            Op::Act { act } => self.act(*act).await,
         }
     }
 
@@ -391,28 +395,6 @@ impl Life {
                 let status = webhook::answer(&event(vote), standing.clone()).status().as_u16();
                 answers.lock().unwrap().push(Answer { vote, standing, status });
             });
-        }
-    }
-
-    /// The operator settles every doubt by what the console says; not while a command may still be waiting in a game
-    /// that lags, because then even the console does not tell.
-    async fn resolve(&mut self) {
-        if self.held.contains(&true) {
-            return;
-        }
-        sleep(HOUR).await;
-        let grants = self.grants().await;
-        let effects = self.effects();
-        let Some(process) = self.process().await else { return };
-        for grant in grants {
-            let awards = grant.plan().map_or(&[][..], |plan| &plan.awards);
-            for award in awards.iter().filter(|award| matches!(award.state, AwardState::InDoubt { .. })) {
-                let Some(step) = award.next_step() else { continue };
-                let ran = effects.iter().any(|effect| effect.lasts && effect.command == step.command);
-                // A disk that fails meanwhile settles nothing.
-                let doubts = Doubts { reward: Some(&award.reward), serial: None };
-                drop(process.intake.settle(&grant.event.event_id, doubts, ran, 0).await);
-            }
         }
     }
 
@@ -439,6 +421,9 @@ impl Life {
         (0..PLAYERS.len()).for_each(|player| self.join(player));
         (0..SERVERS).for_each(|server| self.complete(server));
         self.process().await.ok_or("the daemon does not start on a disk that is well")?;
+        for server in 0..SERVERS {
+            self.act(Act::Resume { server }).await;
+        }
         sleep(HOUR).await;
         Ok(())
     }
@@ -458,7 +443,7 @@ impl Life {
         self.answers()
     }
 
-    /// Every grant that the ledger has.
+    /// The grant of every vote that the ledger has.
     pub async fn grants(&mut self) -> Vec<Grant> {
         let Some(process) = self.process().await else { return Vec::new() };
         let records = (0..VOTES).filter_map(|vote| process.ledger.get(&event(vote)).ok().flatten());
@@ -480,6 +465,21 @@ impl Life {
             }
         }
         Ok(counters)
+    }
+
+    /// How long the record of a game server is.
+    pub fn console(&self, server: usize) -> usize {
+        self.games[server].console().len()
+    }
+
+    /// What took effect on a game server from this place of its record on.
+    pub fn effects_since(&self, server: usize, place: usize) -> Vec<String> {
+        self.games[server].console().into_iter().skip(place).flat_map(|executed| executed.effects).collect()
+    }
+
+    /// The daemon, if it runs.
+    pub fn running(&self) -> Option<&Process> {
+        self.process.as_ref()
     }
 
     /// Everything that took effect, on all game servers, in the order of each.

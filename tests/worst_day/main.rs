@@ -15,7 +15,9 @@ mod history;
 mod invariants;
 mod life;
 mod model;
+mod operator;
 mod receipts;
+mod steered;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};

@@ -10,6 +10,7 @@ use crate::domain::award::AwardFact;
 use crate::domain::grant::{Fact, Grant, Illegal};
 use crate::domain::receipt::Reading;
 use crate::ledger::LedgerError;
+use crate::log::about;
 
 impl Worker {
     /// Asks the world for the newest receipt that it has acknowledged. Where it is missing, the world went back in time
@@ -71,7 +72,7 @@ impl Worker {
         match self.ledger.update(event, decide).await? {
             Ok(grant) => self.note_receipts(&grant),
             // It is open again: a retry. Then it is noted when it is looked at.
-            Err(illegal) => tracing::debug!(%event, "not recorded: {illegal:?}"),
+            Err(illegal) => about(event).in_scope(|| tracing::debug!("not recorded: {illegal:?}")),
         }
         Ok(true)
     }

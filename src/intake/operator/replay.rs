@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::super::Intake;
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::replay::{Replay, Selection};
+use crate::failpoint::{Point, crash_at};
 use crate::ledger::{By, LedgerError, Revision};
 
 /// The most votes that are issued again at once: all of them are stored in one transaction, so that a crash cannot
@@ -71,6 +72,7 @@ impl Intake {
                 Err(LedgerError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
+                    crash_at(Point::ActRecorded);
                     self.surroundings.report.replayed(server, &summary);
                     replays.iter().for_each(|(_, (_, replay))| drop(self.go_on(replay)));
                     return Ok(summary);

@@ -1,0 +1,287 @@
+//! What happens in words for the owner, from the records: pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::gather::Oldest;
+use super::message::{Line, escaped};
+use crate::config::{About, Announce, Config, GameServer};
+use crate::domain::award::{Award, AwardState};
+use crate::domain::event::{EventKey, SERVER_VOTE, TEST_VOTE};
+use crate::domain::grant::{Grant, Stage};
+use crate::domain::plan::Plan;
+use crate::domain::template::{Unsendable, Values};
+use crate::domain::vote::ServerRef;
+use crate::text::Outside;
+
+/// An award is refused.
+pub(in crate::report) fn award_refused(
+    event: &EventKey,
+    plan: &Plan,
+    award: &Award,
+    server: &str,
+    reason: &str,
+) -> Line {
+    let remedy = if award.until_retried { format!("; votive retry {event}") } else { String::new() };
+    Line {
+        about: About::Refused,
+        what: format!("Refused on {server}: {reason}"),
+        which: format!("{}, reward {}, vote {event}{remedy}", plan.player, award.reward),
+    }
+}
+
+/// A vote as a whole is refused.
+pub(in crate::report) fn vote_refused(
+    event: &EventKey,
+    nickname: &str,
+    reason: &str,
+    until_retried: bool,
+) -> Line {
+    let remedy = if until_retried { format!("; votive retry {event}") } else { String::new() };
+    let player = if nickname.is_empty() { String::new() } else { format!("{}, ", Outside(nickname)) };
+    Line {
+        about: About::Refused,
+        what: format!("Refused: {reason}"),
+        which: format!("{player}vote {event}{remedy}"),
+    }
+}
+
+/// An award is in doubt, and only a person can settle it.
+pub(in crate::report) fn in_doubt(
+    event: &EventKey,
+    plan: &Plan,
+    award: &Award,
+    server: &str,
+    reason: &str,
+) -> Line {
+    Line {
+        about: About::InDoubt,
+        what: format!("In doubt on {server}: {reason}"),
+        which: format!(
+            "{}, reward {}; look in the game whether {} ran, then: votive resolve {event} --ran, or --not-run",
+            plan.player,
+            award.reward,
+            next_command(award)
+        ),
+    }
+}
+
+/// The world of a game server has forgotten a step.
+pub(in crate::report) fn forgotten(
+    event: &EventKey,
+    plan: &Plan,
+    award: &Award,
+    server: &str,
+    command: &str,
+) -> Line {
+    Line {
+        about: About::Forgotten,
+        what: format!(
+            "The world of {server} went back in time and has forgotten rewards; they are not given again by themselves"
+        ),
+        which: format!("{}, reward {}, vote {event}: {}", plan.player, award.reward, Outside(command)),
+    }
+}
+
+fn next_command(award: &Award) -> String {
+    let command = award.next_step().map_or("", |step| &step.command);
+    Outside(command).to_string()
+}
+
+/// What is announced of a vote, in the owner's markdown. `None` for one that nobody made just now: a replay.
+///
+/// # Errors
+/// [`Unsendable`] where the owner's placeholders make it too long, or have no value.
+pub(in crate::report) fn announced(
+    event: &EventKey,
+    plan: &Plan,
+    server: &GameServer,
+    announce: &Announce,
+) -> Result<Option<String>, Unsendable> {
+    if ![SERVER_VOTE, TEST_VOTE].contains(&event.event_type.as_str()) {
+        return Ok(None);
+    }
+    let [player, name, id] = [plan.player.as_str(), &server.name, &event.event_id].map(escaped);
+    let values = Values {
+        player: &player,
+        server: &name,
+        server_id: match plan.vote.server {
+            ServerRef::Id(id) => id,
+            ServerRef::Name(_) => server.ids.first().copied().unwrap_or(0),
+        },
+        vote_id: &id,
+        user_id: plan.vote.user_id.unwrap_or(0),
+        count: plan.count.server,
+        // The loader takes no text with these two.
+        votes_to_next: 0,
+        reward: "",
+        voted_at: plan.voted_at,
+        own: &server.values,
+    };
+    announce.text.render(&values).map(Some)
+}
+
+/// The oldest of the grants that wait for something that should come by itself: the API, a game server, their turn. Who
+/// waits for a player or for the owner, as what is paused does, does not count: that can rightly take days, and is told otherwise.
+pub(super) fn oldest<'g>(
+    grants: impl Iterator<Item = &'g Grant>,
+    config: &Config,
+    is_paused: impl Fn(&str) -> bool,
+    now: Timestamp,
+) -> Option<Oldest> {
+    let waiting: Vec<(&Grant, String)> =
+        grants.filter_map(|grant| Some((grant, awaited(grant, config, &is_paused)?))).collect();
+    let (grant, awaited) = waiting.iter().min_by_key(|(grant, _)| grant.received_at)?;
+    let player = grant.plan().map_or_else(String::new, |plan| format!(" of {}", plan.player));
+    Some(Oldest {
+        what: format!("{}{player} waits for {awaited}", grant.event),
+        // The clock may have gone back.
+        age: Duration::try_from(now.duration_since(grant.received_at)).unwrap_or_default(),
+        waiting: waiting.len() as u64,
+    })
+}
+
+/// What an open grant waits for besides its player and its owner, if anything.
+fn awaited(grant: &Grant, config: &Config, is_paused: impl Fn(&str) -> bool) -> Option<String> {
+    let plan = match &grant.stage {
+        Stage::Received { .. } => return Some("the API of GAMEMONITORING".to_owned()),
+        Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => return None,
+        Stage::Planned(_) if !grant.is_open() => return None,
+        Stage::Planned(plan) => plan,
+    };
+    let Some(server) = config.server(&plan.vote.server) else {
+        return Some(format!("a server that rewards.yaml does not have ({})", plan.vote.server));
+    };
+    let by_itself = |award: &Award| match award.state {
+        AwardState::Planned => award.next_step().is_some_and(|step| !step.needs_player),
+        AwardState::Sending => true,
+        AwardState::InDoubt { .. } => award.awaits_receipt(),
+        AwardState::Done | AwardState::Refused { .. } | AwardState::Closed => false,
+    };
+    (!is_paused(&server.name) && plan.awards.iter().any(by_itself)).then(|| server.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::config::Notify;
+    use crate::domain::award::{Receipt, Step};
+    use crate::domain::counter::{Count, Scoped};
+    use crate::domain::event::REPLAY;
+    use crate::domain::player::PlayerName;
+    use crate::domain::reward::{InDoubtRule, ReceiptRule};
+    use crate::domain::template::Template;
+    use crate::domain::vote::Vote;
+    use crate::report::notify::gather::tests::config;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// An award with one step.
+    fn award(needs_player: bool, state: AwardState) -> Award {
+        let step = Step {
+            serial: 0,
+            command: "give Steve minecraft:diamond 1".to_owned(),
+            needs_player,
+            optional: false,
+            in_doubt: InDoubtRule::Hold,
+            receipts: ReceiptRule::Never,
+            receipt: Receipt::None,
+            finished: None,
+            finished_at: None,
+            doubt: None,
+        };
+        Award { state, ..Award::new("daily", vec![step]) }
+    }
+
+    fn plan(player: &str, server: ServerRef, awards: Vec<Award>) -> Plan {
+        Plan {
+            vote: Vote { nickname: player.to_owned(), server, user_id: Some(42), created_at: None },
+            player: PlayerName::parse(player, None).unwrap(),
+            order: 1,
+            planned_at: at(0),
+            voted_at: date(2026, 12, 24).at(18, 0, 0, 0),
+            count: Scoped { server: Count { votes: 7, ..Count::default() }, network: Count::default() },
+            verdicts: Vec::new(),
+            awards,
+            next_serial: 1,
+        }
+    }
+
+    fn grant(id: &str, received: i64, stage: Stage) -> Grant {
+        Grant { stage, ..Grant::received(EventKey::new(SERVER_VOTE, id), at(received)) }
+    }
+
+    fn planned(id: &str, received: i64, server: u64, awards: Vec<Award>) -> Grant {
+        grant(id, received, Stage::Planned(Box::new(plan("Steve", ServerRef::Id(server), awards))))
+    }
+
+    fn in_doubt() -> AwardState {
+        AwardState::InDoubt { reason: "nobody knows".to_owned(), since: at(0) }
+    }
+
+    #[test]
+    fn what_waits_for_its_player_or_for_its_owner_is_not_in_the_queue() {
+        let fetched = Stage::Received { attempts: 1, elapsed: 0, retried: false, why: None };
+        let refused = Stage::Refused { reason: String::new(), vote: None, until_retried: false, since: None };
+        let calm = [
+            planned("e-player", 0, 1, vec![award(true, AwardState::Planned)]),
+            planned("e-doubt", 0, 1, vec![award(false, in_doubt())]),
+            planned("e-done", 0, 9, vec![award(false, AwardState::Done), award(false, AwardState::Closed)]),
+            grant("e-refused", 0, refused),
+        ];
+        let config = config(Notify::default());
+        assert_eq!(oldest(calm.iter(), &config, |_| false, at(100)), None);
+        let both = vec![award(true, AwardState::Planned), award(false, AwardState::Sending)];
+        let waiting = [
+            (grant("e-api", 90, fetched), "e-api waits for the API of GAMEMONITORING", 10),
+            (planned("e-turn", 70, 1, both), "e-turn of Steve waits for survival", 30),
+            (
+                planned("e-gone", 80, 9, vec![award(true, AwardState::Planned)]),
+                "e-gone of Steve waits for a server that rewards.yaml does not have (server id 9)",
+                20,
+            ),
+        ];
+        for (grant, what, age) in &waiting {
+            let alone = oldest(calm.iter().chain([grant]), &config, |_| false, at(100)).unwrap();
+            assert_eq!((alone.what.as_str(), alone.age.as_secs(), alone.waiting), (*what, *age, 1));
+        }
+        let all = oldest(waiting.iter().map(|(grant, ..)| grant), &config, |_| false, at(0)).unwrap();
+        assert_eq!((all.what.as_str(), all.age, all.waiting), (waiting[1].1, Duration::ZERO, 3));
+        let paused = |server: &str| server == "survival";
+        assert_eq!(oldest([&waiting[1].0].into_iter(), &config, paused, at(100)), None);
+    }
+
+    #[test]
+    fn a_vote_is_announced_in_the_owners_markdown_with_names_as_text() {
+        let text = "**{player}** {server_id} {votes} {user_id} {date} {vote_id}";
+        let announce = Announce { hooks: Vec::new(), text: Template::parse(text, &BTreeSet::new()).0 };
+        let config = config(Notify::default());
+        let said = |event_type: &str, server: ServerRef| {
+            let event = EventKey::new(event_type, "e_1");
+            announced(&event, &plan("_a_", server, Vec::new()), &config.servers[0], &announce).unwrap()
+        };
+        let expected = Some(r"**\_a\_** 1 7 42 2026-12-24 e\_1".to_owned());
+        assert_eq!(said(SERVER_VOTE, ServerRef::Id(1)), expected);
+        assert_eq!(said(TEST_VOTE, ServerRef::Name("survival".to_owned())), expected);
+        assert_eq!(said(REPLAY, ServerRef::Id(1)), None, "nobody has voted just now");
+    }
+
+    #[test]
+    fn what_only_a_retry_reopens_names_it() {
+        let event = EventKey::new(SERVER_VOTE, "e-1");
+        let plan = plan("Steve", ServerRef::Id(1), Vec::new());
+        let refused = Award { until_retried: true, ..award(true, AwardState::Planned) };
+        let line = award_refused(&event, &plan, &refused, "survival", "No.");
+        assert_eq!(line.which, "Steve, reward daily, vote e-1; votive retry e-1");
+        let line = vote_refused(&event, "a\nb", "No.", true);
+        assert_eq!(line.which, r#""a\nb", vote e-1; votive retry e-1"#);
+        assert_eq!(vote_refused(&event, "", "No.", false).which, "vote e-1");
+    }
+}
