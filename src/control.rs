@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::outline::{Awaited, State};
+use crate::domain::story::Explained;
 
 /// A request: its path, and what it is answered with.
 pub trait Request: Serialize + DeserializeOwned {
@@ -44,6 +45,7 @@ requests! {
     Prune, "/v1/prune" => Done;
     GetStatus, "/v1/status" => Status;
     List, "/v1/votes" => Page;
+    Explain, "/v1/explain" => Explained;
 }
 
 /// Gives a backup of the ledger: as bytes, and not as JSON.
@@ -332,6 +334,16 @@ pub struct Page {
     pub votes: Vec<Row>,
     /// Where the next page begins, if there may be one. A page can be empty and still have a next one.
     pub next: Option<String>,
+}
+
+/// Asks for the story of a vote, or of the last votes of a player.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The vote's id, or the player's nickname.
+    pub asked: String,
+    /// At most so many of a player's votes, 1 to 100.
+    pub last: usize,
 }
 
 /// One vote in a few words.

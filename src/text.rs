@@ -28,6 +28,33 @@ pub(crate) fn counted(number: impl fmt::Display, noun: &str) -> String {
     format!("{number} {noun}{ending}")
 }
 
+/// `text` in lines of at most `width` characters, broken between words.
+pub(crate) fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Text with its control characters escaped, and all that does not show or that turns what is beside it around.
+pub(crate) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '\'' | '\\' => visible.push(c),
+            c => visible.extend(c.escape_debug()),
+        }
+    }
+    visible
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +65,19 @@ mod tests {
         assert_eq!(Outside("a\nb\u{1b}[31m\"").to_string(), r#""a\nb\u{1b}[31m\"""#);
         assert_eq!(Outside("\u{202e}x").to_string(), "\"\\u{202e}x\"");
         assert_eq!(Outside(&"a".repeat(1000)).to_string().chars().count(), LONGEST + 3);
+    }
+
+    #[test]
+    fn text_is_broken_between_words_and_loses_none() {
+        assert_eq!(broken("a bb ccc", 4), ["a bb", "ccc"]);
+        assert_eq!(broken("ümläüt b", 8), ["ümläüt b"]);
+        assert_eq!(broken("too-long a", 3), ["too-long", "a"]);
+        assert!(broken("", 3).is_empty());
+    }
+
+    #[test]
+    fn what_misleads_is_visible_and_quotes_stay_as_they_are() {
+        assert_eq!(visible(r#"say "it's \ C:\""#), r#"say "it's \ C:\""#);
+        assert_eq!(visible("a\nb\u{1b}[31m\u{202e}"), r"a\nb\u{1b}[31m\u{202e}");
     }
 }

@@ -67,10 +67,11 @@ fn own_uid() -> u32 {
 }
 
 /// Every command that asks a daemon.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["status"],
     &["votes"],
     &["votes", "--follow"],
+    &["explain", "Steve"],
     &["export", "--format", "csv"],
     &["test-vote", "--player", "Steve", "--server", "survival"],
     &["resolve", "e-1", "--ran"],

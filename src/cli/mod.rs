@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod completions;
 mod demo;
+mod explain;
 mod export;
 mod import;
 mod man;
@@ -127,6 +128,11 @@ enum Command {
     Status(status::Args),
     /// Show votes, the newest first
     Votes(votes::Args),
+    /// Tell the story of a vote, or of a player's last votes: why something came or did not, and what to do
+    ///
+    /// A time line, the reason for each reward, each command with its reply, what is awaited and what to do next. Also of
+    /// deliveries that were refused since the daemon was started. The exit code is 1 where nothing is known.
+    Explain(explain::Args),
     /// Have the running daemon give up what is still to come of a vote, also what is in doubt or refused
     ///
     /// What has been issued stays issued. Only a retry reopens what was cancelled; a redelivery does not.
@@ -196,6 +202,7 @@ fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
         Command::Retry(args) => retry::run(&options, args),
         Command::Status(args) => status::run(&options, &args),
         Command::Votes(args) => votes::run(&options, &args),
+        Command::Explain(args) => explain::run(&options, &args),
         Command::Cancel(args) => cancel::run(&options, args),
         Command::Replay(args) => replay::run(&options, args),
         Command::Pause(args) => pause::pause(&options, args),

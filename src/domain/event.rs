@@ -7,6 +7,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::arrival::Claim;
+
 /// The event type that is rewarded: a vote on a server (contract/gamemonitoring.md).
 pub const SERVER_VOTE: &str = "server.vote";
 /// The event type of `votive test-vote`: ours, never the platform's.
@@ -123,6 +125,11 @@ impl Envelope {
             _ => return Err(BadField("event_id", "a string of letters, digits and dashes")),
         };
         Ok(Delivery { key: EventKey::new(event_type, event_id), is_test })
+    }
+
+    /// What the body says it is about, whoever wrote it.
+    pub fn claim(&self) -> Claim {
+        Claim::of(self.fields.get("event_id").map(Scalar::as_str), self.text("event_type"))
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -256,6 +263,22 @@ mod tests {
     fn a_test_delivery_may_have_a_number_for_an_id() {
         let test = delivery(r#"{"event_type":"server.vote","event_id":9,"is_test":true}"#).unwrap();
         assert_eq!((test.key.event_id.as_str(), test.is_test), ("9", true));
+    }
+
+    #[test]
+    fn a_claim_is_of_harmless_characters_and_bounded() {
+        let claim = |event_type: &str, event_id: &str| {
+            let body = format!(r#"{{"event_type":{event_type},"event_id":{event_id}}}"#);
+            let Claim { event_id, event_type } = Envelope::parse(body.as_bytes()).unwrap().claim();
+            (event_type, event_id)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(claim(r#""server.vote""#, r#""e-1""#), (some("server.vote"), some("e-1")));
+        assert_eq!(claim("9", "9"), (None, some("9")));
+        let long = format!(r#""{}""#, "a".repeat(101));
+        for bad in [r#""""#, r#""a b""#, r#""a\nb""#, r#""\u001b[31m""#, &long] {
+            assert_eq!(claim(bad, bad), (None, None), "{bad}");
+        }
     }
 
     #[test]

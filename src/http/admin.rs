@@ -17,14 +17,15 @@ use super::server::{Answer, json, pieces, read_body, without_body};
 use super::trial::Trials;
 use crate::config::{Config, GameServer, Live};
 use crate::control::{
-    BACKUP_PATH, Cancel, Done, EXPORT_PATH, Export, GetStatus, List, NotifyTarget, NotifyTest, NotifyTested,
-    Page, Pause, Prune, Refusal, Reload, Replay, Replayed, Request, Resolve, Resume, Retry, RetryRefused,
-    Status, TestVote, TestWebhook, Tried, VERSION_HEADER,
+    BACKUP_PATH, Cancel, Done, EXPORT_PATH, Explain, Export, GetStatus, List, NotifyTarget, NotifyTest,
+    NotifyTested, Page, Pause, Prune, Refusal, Reload, Replay, Replayed, Request, Resolve, Resume, Retry,
+    RetryRefused, Status, TestVote, TestWebhook, Tried, VERSION_HEADER,
 };
 use crate::domain::event::EventKey;
 use crate::domain::player::PlayerName;
 use crate::domain::replay::Selection;
 use crate::domain::standing::Standing;
+use crate::domain::story::Explained;
 use crate::intake::{self, Doubts, Intake, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
 use crate::ledger::{self, LedgerError};
 use crate::reload::{NotReloaded, Reloader};
@@ -35,6 +36,8 @@ use crate::text::{Outside, counted};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most votes of a page.
 const LARGEST_PAGE: usize = 1000;
+/// The most stories that are told at once.
+const MOST_STORIES: usize = 100;
 /// How many of the last votes the status shows.
 const LAST_VOTES: usize = 5;
 /// How many bytes a piece of an export has at least, but for the last one.
@@ -115,6 +118,7 @@ impl Admin {
             Prune::PATH => good(&self.prune(read(body)?).await?),
             GetStatus::PATH => good(&self.status().await?),
             List::PATH => good(&self.votes(read(body)?).await?),
+            Explain::PATH => good(&self.explain(read(body)?).await?),
             EXPORT_PATH => self.export(
                 &serde_json::from_slice(body)
                     .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?,
@@ -327,6 +331,11 @@ impl Admin {
         }
         let list = List { limit: list.limit.clamp(1, LARGEST_PAGE), ..list };
         self.intake.votes(list).await.map_err(|error| failed(&error))
+    }
+
+    async fn explain(&self, Explain { asked, last }: Explain) -> Result<Explained, Refused> {
+        let explained = self.intake.explain(&asked, last.clamp(1, MOST_STORIES)).await;
+        explained.map_err(|error| failed(&error))
     }
 
     fn export(&self, export: &Export) -> Result<Answer, Refused> {

@@ -7,12 +7,14 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::server::{Answer, read_body, sentence, without_body};
 use super::trial::{self, Trials};
 use crate::config::{Config, Live};
+use crate::domain::arrival::Claim;
 use crate::domain::event::{Delivery, Envelope, EventKey, Malformed, OWN_TYPES, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
@@ -42,15 +44,17 @@ pub async fn handle(
     report: Report,
     trials: Trials,
 ) -> Answer {
-    let config = config.now();
+    let (config, at) = (config.now(), intake.now());
     // The head has just been read.
     let deadline = Instant::now() + config.webhook.answer_within;
     let (head, body) = request.into_parts();
     let mut trial = trials.watch(&head);
-    let (answer, span) = match read(&head, body, &config, &report, trial.as_mut()).await {
+    let (answer, span) = match read(&head, body, &config, &report, at, trial.as_mut()).await {
         Ok(delivery) => {
             let span = about(&delivery.key);
-            (heed(&delivery, &intake, &report, deadline).instrument(span.clone()).await, span)
+            let answer = heed(&delivery, &intake, &report, deadline).instrument(span.clone()).await;
+            report.delivery_heeded(&delivery, at, answer.status());
+            (answer, span)
         }
         Err(answer) => (*answer, Span::none()),
     };
@@ -61,7 +65,7 @@ pub async fn handle(
     answer
 }
 
-/// The delivery that a request brings.
+/// The delivery that a request brings, which arrived at this time.
 ///
 /// # Errors
 /// The answer to one that brings none, or asks for something else.
@@ -70,6 +74,7 @@ async fn read(
     body: Incoming,
     config: &Config,
     report: &Report,
+    at: Timestamp,
     trial: Option<&mut trial::Request>,
 ) -> Result<Delivery, Box<Answer>> {
     let path = head.uri.path();
@@ -89,8 +94,8 @@ async fn read(
     if let Some(trial) = trial {
         trial.body(&body);
     }
-    verify(&body, config).map_err(|(status, why)| {
-        report.delivery_refused(status, &why);
+    verify(&body, config).map_err(|(status, why, claim)| {
+        report.delivery_refused(status, &why, claim, at);
         Box::new(sentence(status, why))
     })
 }
@@ -120,17 +125,18 @@ async fn heed(delivery: &Delivery, intake: &Arc<Intake>, report: &Report, deadli
     answer(event, standing)
 }
 
-fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String)> {
-    let envelope = Envelope::parse(body).map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))?;
+fn verify(body: &[u8], config: &Config) -> Result<Delivery, (StatusCode, String, Claim)> {
+    let unreadable = |why: Malformed| (StatusCode::BAD_REQUEST, why.to_string(), Claim::default());
+    let envelope = Envelope::parse(body).map_err(unreadable)?;
     let message = envelope.message();
     let good = envelope.signature().is_some_and(|signature| {
         let tokens = &config.gamemonitoring.signing_tokens;
         tokens.iter().any(|token| signature::verify(token.expose(), &message, signature))
     });
     if !good {
-        return Err((StatusCode::UNAUTHORIZED, WRONG_SIGNATURE.to_owned()));
+        return Err((StatusCode::UNAUTHORIZED, WRONG_SIGNATURE.to_owned(), envelope.claim()));
     }
-    envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))
+    envelope.delivery().map_err(|why| (StatusCode::BAD_REQUEST, why.to_string(), envelope.claim()))
 }
 
 /// The answer to a method that is not `allowed` where another one is.

@@ -9,9 +9,10 @@ use super::Intake;
 use crate::config::{Config, GameServer};
 use crate::control::{List, Page, Row, Server};
 use crate::dispatch::pauses::Paused;
-use crate::domain::award::AwardState;
+use crate::domain::award::{Award, AwardState};
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::outline::Awaited;
+use crate::domain::player::PlayerName;
 use crate::domain::standing::Wait;
 use crate::ledger::{By, Grants, LedgerError};
 
@@ -129,14 +130,16 @@ impl Intake {
     /// What each part of a grant waits for that is open.
     pub fn awaited(&self, grant: &Grant, config: &Config) -> Vec<Awaited> {
         let server = grant.vote().and_then(|vote| config.server(&vote.server));
-        grant.awaited(|award, player| {
-            let server = server?;
-            if self.pauses.of(&server.name).is_some() {
-                return Some(Wait::Resumption);
-            }
-            let contact = self.dispatch.contact(&server.rcon);
-            Some(contact.map_or(Wait::Turn, |contact| contact.known().awaited(award, player)))
-        })
+        grant.awaited(|award, player| Some(self.wait(server?, award, player)))
+    }
+
+    /// What an award waits for that is planned, or whose receipt is to be read, on this game server.
+    pub(super) fn wait(&self, server: &GameServer, award: &Award, player: &PlayerName) -> Wait {
+        if self.pauses.of(&server.name).is_some() {
+            return Wait::Resumption;
+        }
+        let contact = self.dispatch.contact(&server.rcon);
+        contact.map_or(Wait::Turn, |contact| contact.known().awaited(award, player))
     }
 
     /// A grant in a few words.

@@ -1,5 +1,6 @@
 //! From an event to a grant: look up, fetch, plan, record; then the workers go on.
 
+mod explain;
 mod inspect;
 mod operator;
 

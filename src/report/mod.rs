@@ -1,6 +1,7 @@
 //! What the daemon tells of its work: one method for each thing that a person cares about. Text from outside is escaped
 //! and cut, so that it can neither forge a line of the log nor flood it. What is told about a grant is in its span.
 
+mod arrivals;
 mod flood;
 pub mod metrics;
 pub(crate) mod notify;
@@ -15,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, GameServer, Notify};
 use crate::dispatch::outcome::Sent;
+use crate::domain::arrival::{Arrival, Claim, Kind};
 use crate::domain::award::{Award, AwardFact, AwardState};
-use crate::domain::event::EventKey;
+use crate::domain::event::{Delivery, EventKey};
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::plan::Plan;
 use crate::domain::player::PlayerName;
@@ -32,6 +34,8 @@ use flood::Flood;
 use metrics::Metrics;
 use notify::{Happening, Line, Notifier, words};
 
+pub use arrivals::Arrivals;
+
 /// Stands for the name of a game server that is not configured.
 const NO_SERVER: &str = "?";
 
@@ -39,6 +43,7 @@ const NO_SERVER: &str = "?";
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     metrics: Metrics,
+    arrivals: Arrivals,
     refused: Arc<Refused>,
     /// Who tells the owner; a simulation has nobody.
     notifier: Option<Notifier>,
@@ -53,6 +58,11 @@ struct Refused {
 }
 
 impl Report {
+    /// What is remembered of deliveries.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
     /// Tells the owner as well.
     pub(crate) fn to(notifier: Notifier) -> Self {
         Report { notifier: Some(notifier), ..Report::default() }
@@ -115,8 +125,15 @@ impl Report {
         tracing::debug!(status = status.as_u16(), "delivery answered");
     }
 
+    /// A delivery was answered that the platform has signed.
+    pub(crate) fn delivery_heeded(&self, delivery: &Delivery, at: Timestamp, status: StatusCode) {
+        self.arrivals.remember(Arrival::signed(delivery, at, status.as_u16()));
+    }
+
     /// A delivery was not signed by the platform, or is none at all.
-    pub(crate) fn delivery_refused(&self, status: StatusCode, why: &str) {
+    pub(crate) fn delivery_refused(&self, status: StatusCode, why: &str, claim: Claim, at: Timestamp) {
+        let kind = Kind::Refused(why.to_owned());
+        self.arrivals.remember(Arrival { at, claim, kind, status: status.as_u16() });
         let wrong = match status {
             StatusCode::UNAUTHORIZED => "with a wrong signature",
             _ => "that cannot be read",
@@ -420,7 +437,8 @@ mod tests {
         let (_log, written) = read_from_now_on("info");
         let (report, shutdown) = (Report::default(), CancellationToken::new());
         let summing = tokio::spawn(report.clone().sum_up_in_time(shutdown.clone()));
-        let refuse = |count| (0..count).for_each(|_| report.delivery_refused(StatusCode::UNAUTHORIZED, "no"));
+        let no = || report.delivery_refused(StatusCode::UNAUTHORIZED, "no", Claim::default(), Timestamp::MIN);
+        let refuse = |count| (0..count).for_each(|_| no());
         refuse(1_000);
         tokio::time::sleep(flood::PERIOD / 2).await;
         refuse(5);

@@ -9,6 +9,7 @@ use hyper::StatusCode;
 
 use super::check::Check;
 use crate::sim::platform::Answered;
+use crate::text::broken;
 
 /// The width that text is broken to.
 const WIDTH: usize = 100;
@@ -105,32 +106,4 @@ pub(super) fn check(check: &Check) -> io::Result<()> {
     put(format_args!("   {style}{mark}{style:#}  {}", check.claim))?;
     let against = check.against.iter();
     against.into_iter().try_for_each(|line| put(format_args!("             {style}{line}{style:#}")))
-}
-
-/// `text` in lines of at most `width` characters, broken between words.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_broken_between_words_and_loses_none() {
-        assert_eq!(broken("a bb ccc", 4), ["a bb", "ccc"]);
-        assert_eq!(broken("ümläüt b", 8), ["ümläüt b"]);
-        assert_eq!(broken("too-long a", 3), ["too-long", "a"]);
-        assert!(broken("", 3).is_empty());
-    }
 }

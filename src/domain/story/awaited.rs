@@ -1,0 +1,179 @@
+//! What a vote waits for, and what to do about it.
+
+use super::Teller;
+use super::commands::number;
+use crate::domain::award::{Award, AwardState, Receipt};
+use crate::domain::grant::Stage;
+use crate::domain::player::PlayerName;
+use crate::domain::standing::Wait;
+
+/// After so many questions to the API, it is worth a look whether it can be reached at all.
+const FEW_ATTEMPTS: u32 = 4;
+
+/// The prefix of Bedrock players that Floodgate is delivered with.
+const FLOODGATE: char = '.';
+
+impl Teller<'_> {
+    pub(super) fn awaited(&self) -> Vec<String> {
+        if let Stage::Received { attempts, why, .. } = &self.grant.stage {
+            let api = "GAMEMONITORING's API to tell the vote";
+            return vec![match (attempts, why) {
+                (0, _) => format!("{api}; it is being asked"),
+                (1, Some(why)) => format!("{api}; it was asked once: {why}"),
+                (_, Some(why)) => format!("{api}; it was asked {attempts} times, at last: {why}"),
+                (_, None) => format!("{api}; it was asked {attempts} times"),
+            }];
+        }
+        let mut awaited: Vec<String> = Vec::new();
+        for award in self.awards() {
+            let (reward, number) = (&award.reward, award.next_step().map_or(0, number));
+            let sentence = match &award.state {
+                AwardState::Planned => {
+                    let (what, known) = self.obstacle(award);
+                    what + &known
+                }
+                AwardState::Sending => {
+                    format!("the answer of {} to command {number} ({reward})", self.server())
+                }
+                AwardState::InDoubt { .. } if award.awaits_receipt() => {
+                    let (what, known) = self.obstacle(award);
+                    format!("the receipt of command {number} ({reward}), and so for {what}{known}")
+                }
+                AwardState::InDoubt { .. } => format!("you, to say whether command {number} ({reward}) ran"),
+                AwardState::Refused { .. } | AwardState::Done | AwardState::Closed => continue,
+            };
+            // Several rewards often wait for one thing.
+            if !awaited.contains(&sentence) {
+                awaited.push(sentence);
+            }
+        }
+        awaited
+    }
+
+    pub(super) fn next(&self) -> Vec<String> {
+        let mut next: Vec<String> = Vec::new();
+        let advice = match &self.grant.stage {
+            Stage::Received { attempts: FEW_ATTEMPTS.., .. } => {
+                vec!["To see whether the API can be reached at all: votive check --online".to_owned()]
+            }
+            Stage::Received { .. } | Stage::Pruned => Vec::new(),
+            Stage::Refused { reason, until_retried, .. } => self.mend_vote(reason, *until_retried),
+            Stage::Closed { .. } => vec![self.reopen("it")],
+            Stage::Planned(plan) => plan.awards.iter().flat_map(|award| self.mend(award)).collect(),
+        };
+        for advice in advice {
+            if !next.contains(&advice) {
+                next.push(advice);
+            }
+        }
+        match (next.is_empty(), &self.grant.stage) {
+            (_, Stage::Received { .. }) => next.insert(0, "Nothing: Votive asks again by itself.".to_owned()),
+            (true, _) if self.grant.is_open() => next.push("Nothing: it goes on by itself.".to_owned()),
+            (true, _) => next.push("Nothing.".to_owned()),
+            (false, _) => {}
+        }
+        next
+    }
+
+    /// What to do about a vote that is refused as a whole.
+    fn mend_vote(&self, reason: &str, until_retried: bool) -> Vec<String> {
+        let event = &self.grant.event;
+        if until_retried {
+            return self.after_restore();
+        }
+        let Some(vote) = self.grant.vote() else {
+            let again = format!("To ask the API once more: votive retry {event}");
+            return remedy(reason).into_iter().chain([again]).collect();
+        };
+        if self.circumstances.server.is_none() {
+            return vec![
+                format!(
+                    "If {} is one of your servers, add the id to it in rewards.yaml. Then: votive reload",
+                    vote.server
+                ),
+                format!("After that: votive retry {event}"),
+            ];
+        }
+        match PlayerName::parse(&vote.nickname, self.circumstances.bedrock_prefix) {
+            Ok(_) => vec![format!("rewards.yaml has changed since. To try it again: votive retry {event}")],
+            Err(_) if PlayerName::parse(&vote.nickname, Some(FLOODGATE)).is_ok() => vec![
+                format!(
+                    "It looks like a Bedrock player's. If it is, set players.bedrock_prefix to '{FLOODGATE}' in rewards.yaml. Then: votive reload"
+                ),
+                format!("After that: votive retry {event}"),
+            ],
+            Err(why) => vec![
+                format!("This vote can be given to nobody: {why}."),
+                "Tell the voter to give the name that they have in Minecraft when they vote.".to_owned(),
+            ],
+        }
+    }
+
+    fn mend(&self, award: &Award) -> Vec<String> {
+        let (event, reward, server) = (&self.grant.event, &award.reward, self.server());
+        let number = award.next_step().map_or(0, number);
+        match &award.state {
+            AwardState::InDoubt { .. } if award.needs_a_person() => vec![
+                format!("Look on {server} whether command {number} ({reward}) ran."),
+                format!("If it ran: votive resolve {event} --step {number} --ran"),
+                format!("If it did not, and shall be sent: votive resolve {event} --step {number} --not-run"),
+            ],
+            AwardState::Refused { .. } if award.until_retried => self.after_restore(),
+            AwardState::Refused { reason, .. } => vec![
+                remedy(reason).unwrap_or_else(|| "Mend that in rewards.yaml. Then: votive reload".to_owned()),
+                format!("To try it again without a delivery: votive retry {event}"),
+            ],
+            AwardState::Planned | AwardState::InDoubt { .. } => self.make_way(award),
+            AwardState::Closed => vec![self.reopen(reward)],
+            AwardState::Done if award.steps.iter().any(|step| step.receipt == Receipt::Lost) => vec![
+                format!("The world of {server} has gone back in time. Look what {} has.", self.player()),
+                format!("To issue again what is gone: votive replay --server {server} --since TIME"),
+            ],
+            AwardState::Done | AwardState::Sending => Vec::new(),
+        }
+    }
+
+    /// What to do so that an award goes on by itself.
+    fn make_way(&self, award: &Award) -> Vec<String> {
+        let (event, server) = (&self.grant.event, self.server());
+        let (Some(plan), Some(_)) = (self.plan, self.circumstances.server) else {
+            return vec![
+                format!("Add the {server} to one of the servers in rewards.yaml again. Then: votive reload"),
+                format!("Or, to give it up: votive cancel {event}"),
+            ];
+        };
+        match (self.circumstances.wait)(award, &plan.player) {
+            Wait::Turn | Wait::Player => Vec::new(),
+            Wait::Server => vec![
+                format!("Start {server}, if it does not run. It goes on by itself then."),
+                "If it does run, to see what is wrong with its RCON: votive check --online".to_owned(),
+            ],
+            Wait::Password => vec![
+                format!(
+                    "Compare rcon.password in the server.properties of {server} with the password that rewards.yaml names for it."
+                ),
+                "If Votive's was the wrong one, correct it and restart Votive.".to_owned(),
+            ],
+            Wait::Resumption => vec![format!("To let it go on: votive resume {server}")],
+        }
+    }
+
+    fn after_restore(&self) -> Vec<String> {
+        vec![
+            format!(
+                "The ledger was restored from a backup, so nobody knows what was issued in between. Look what {} has.",
+                self.player()
+            ),
+            format!("If the reward is missing: votive retry {}", self.grant.event),
+        ]
+    }
+
+    fn reopen(&self, what: &str) -> String {
+        format!("If the player shall have {what} after all: votive retry {}", self.grant.event)
+    }
+}
+
+/// What a reason says after its cause: what to do.
+fn remedy(reason: &str) -> Option<String> {
+    reason.split_once(". ").map(|(_, remedy)| remedy.to_owned())
+}
