@@ -1,6 +1,6 @@
 //! The worst day, ten thousand times: random histories of deliveries, outages, kills, power cuts and torn writes, through
 //! the real domain, intake, dispatch, rcon and ledger, on one thread under simulated time. What a seed does, it does
-//! again.
+//! again, but for the moment at which an operator's act has read much of the ledger: that goes on beside the rest.
 //!
 //! `SEED=17 HISTORIES=1 cargo test --locked --test worst_day random` replays a history; what fails is shrunk, and printed as
 //! Rust, so that it can become a test of its own in `cases`.
