@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 
-use super::{Options, Outcome, client};
+use super::{Options, Outcome, client, progress};
 use crate::control::BACKUP_PATH;
 use crate::ledger::{Backup, BackupReader, OpenError, Saved};
 
@@ -41,7 +41,12 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
         .prefix(".votive-backup-")
         .tempfile_in(&directory)
         .with_context(in_directory)?;
-    take(&state_dir, |piece| unfinished.write_all(piece).with_context(in_directory))?;
+    let progress = progress::counting("bytes saved");
+    take(&state_dir, |piece| {
+        progress.inc(piece.len() as u64);
+        unfinished.write_all(piece).with_context(in_directory)
+    })?;
+    progress.finish_and_clear();
     unfinished.rewind().with_context(in_directory)?;
     let (votes, taken_at) = check(unfinished.as_file())?;
     let summary = format!("backed up {votes} votes, as of {}", taken_at.strftime("%Y-%m-%d %H:%M:%S UTC"));

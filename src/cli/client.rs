@@ -1,6 +1,6 @@
 //! Asks the running daemon, over its Unix socket.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use super::{Options, Outcome};
+use super::{Options, Outcome, progress};
 use crate::config::{self, Sources};
 use crate::control::{Done, Refusal, Request, VERSION_HEADER};
 use crate::daemon::SOCKET;
 
 /// Where the socket is when systemd runs the daemon.
 const SYSTEM_RUNTIME: &str = "/run/votive";
-/// After how long a person is told that there is still no answer.
-const LONG: Duration = Duration::from_secs(15);
+/// After how long a person is shown that an answer is waited for.
+const SHORT: Duration = Duration::from_secs(1);
 const BROKEN: &str = "the running Votive broke off its answer";
 
 /// Asks the daemon.
@@ -123,11 +123,17 @@ impl Socket {
         tokio::spawn(connection);
         let request = hyper::Request::post(path).header(HOST, "votive").body(Full::new(Bytes::from(body)))?;
         let mut answer = pin!(sender.send_request(request));
-        let answer = match timeout(LONG, &mut answer).await {
+        let answer = match timeout(SHORT, &mut answer).await {
             Ok(answer) => answer,
             Err(_) => {
-                crate::complain!("{}: no answer yet; still waiting for it", self.path.display());
-                answer.await
+                let waiting = format!("waiting for the answer of {}", self.path.display());
+                if !io::stderr().is_terminal() {
+                    crate::complain!("{waiting}");
+                }
+                let progress = progress::waiting(waiting);
+                let answer = answer.await;
+                progress.finish_and_clear();
+                answer
             }
         };
         let (head, body) = answer.map_err(broken)?.into_parts();

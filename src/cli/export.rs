@@ -3,10 +3,9 @@
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{Options, Outcome, client, when};
+use super::{Options, Outcome, client, progress, when};
 use crate::control::{EXPORT_PATH, Export, Row};
 
 /// Which votes, and as what.
@@ -43,9 +42,7 @@ const COLUMNS: [&str; 10] = [
 /// Prints them, the oldest first.
 pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     let out = BufWriter::new(io::stdout().lock());
-    // It is drawn on standard error, and only where that is a terminal.
-    let progress = ProgressBar::no_length();
-    progress.set_style(ProgressStyle::with_template("{human_pos} votes exported, {elapsed}")?);
+    let progress = progress::counting("votes exported");
     let mut lines = Lines::default();
     let mut printer = match args.format {
         Format::Jsonl => Printer::Lines(out),

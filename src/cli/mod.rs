@@ -12,6 +12,7 @@ mod import;
 mod man;
 mod notify_test;
 mod pause;
+mod progress;
 mod prune;
 mod reload;
 mod replay;
