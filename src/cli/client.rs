@@ -238,7 +238,7 @@ fn nobody(sockets: &[PathBuf]) -> Nobody {
     Nobody(tried.join(" and "))
 }
 
-fn runtime() -> std::io::Result<Runtime> {
+fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
