@@ -303,7 +303,7 @@ async fn a_paused_server_gets_nothing_also_after_a_restart_until_it_is_resumed()
     assert_eq!(status["waiting"], serde_json::json!({"resumption": 2}));
     assert!(!status["servers"][0]["paused_since"].is_null());
     assert_eq!(rig.game.record().logins, 0, "it is not even asked");
-    assert_eq!(good(&rig, &["resume", "survival"]).await, "Resumed survival; 2 votes are of it open.\n");
+    assert_eq!(good(&rig, &["resume", "survival"]).await, "Resumed survival; 2 votes are open there.\n");
     rig.until(|record| record.ran("say").len() == 2).await;
     assert_eq!(good(&rig, &["resume", "survival"]).await, "survival is not paused.\n");
     rig.kill().await;

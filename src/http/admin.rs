@@ -260,7 +260,7 @@ impl Admin {
         let server = &resume.server;
         let resumed = self.intake.resume(server).await.map_err(|error| failed(&error))?;
         match resumed {
-            Some(open) => Ok(done(format!("Resumed {server}; {} of it open.", counted_are(open)))),
+            Some(open) => Ok(done(format!("Resumed {server}; {} open there.", counted_are(open)))),
             // One that is not configured any more may be paused still.
             None => {
                 self.server(&self.config.now(), server)?;
