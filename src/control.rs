@@ -168,7 +168,7 @@ pub struct Replay {
 }
 
 /// What is issued again, or would be.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Replayed {
     /// How many votes.
     pub votes: usize,
@@ -367,6 +367,6 @@ pub struct Row {
     pub waiting_for: Vec<Awaited>,
     /// The rewards that the vote earned.
     pub rewards: Vec<String>,
-    /// Why it, or a part of it, is refused or in doubt.
+    /// Why it, or a part of it, is refused or in doubt, or why the API has not told it yet.
     pub reason: Option<String>,
 }

@@ -455,7 +455,7 @@ async fn what_a_wiped_world_had_is_issued_again_once() {
 async fn an_export_has_every_vote_whatever_stands_in_it() {
     let rig = Rig::running().await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
-    assert_eq!(rig.deliver_vote("e-2", "a,\"b\"\n=c").await, 422);
+    assert_eq!(rig.deliver_vote("e-2", "=a,\"b\"\n\u{1b}").await, 422);
     let lines = good(&rig, &["export", "--format", "jsonl"]).await;
     let exported: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(ids(&exported), ["e-1", "e-2"], "the oldest first");
@@ -463,7 +463,7 @@ async fn an_export_has_every_vote_whatever_stands_in_it() {
     let mut reader = csv::Reader::from_reader(table.as_bytes());
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!((&rows[0][0], &rows[0][6]), ("e-1", "granted"));
-    assert_eq!(&rows[1][4], "a,\"b\"\n=c");
+    assert_eq!(&rows[1][4], "'=a,\"b\"\\n\\u{1b}", "neither a formula nor anything that a terminal heeds");
     assert_eq!(good(&rig, &["export", "--format", "jsonl", "--since", "0s"]).await, "");
 }
 

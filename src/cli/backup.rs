@@ -42,7 +42,7 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
         .tempfile_in(&directory)
         .with_context(in_directory)?;
     let progress = progress::counting("bytes saved");
-    take(&state_dir, |piece| {
+    take(options, &state_dir, |piece| {
         progress.inc(piece.len() as u64);
         unfinished.write_all(piece).with_context(in_directory)
     })?;
@@ -64,13 +64,17 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
         _ => anyhow!("{}: {}", file.display(), why.error),
     })?;
     File::open(&directory).and_then(|directory| directory.sync_all()).with_context(in_directory)?;
-    anstream::println!("{}: {summary}", file.display());
+    crate::say!("{}: {summary}", file.display());
     Ok(Outcome::Success)
 }
 
 /// Has the running daemon take the backup, or takes it from the ledger where none runs.
-fn take(state_dir: &Path, mut write: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    if client::fetch(state_dir, BACKUP_PATH, &mut write)? {
+fn take(
+    options: &Options,
+    state_dir: &Path,
+    mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if client::fetch(options, state_dir, BACKUP_PATH, &mut write)? {
         return Ok(());
     }
     let (backup, distrust) = Backup::at_rest(state_dir, Timestamp::now()).map_err(|why| match why {

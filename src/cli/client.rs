@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Once;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -22,11 +23,14 @@ use super::{Options, Outcome, progress};
 use crate::config::{self, Sources};
 use crate::control::{Done, Refusal, Request, VERSION_HEADER};
 use crate::daemon::SOCKET;
+use crate::text::visible;
 
 /// Where the socket is when systemd runs the daemon.
 const SYSTEM_RUNTIME: &str = "/run/votive";
 /// After how long a person is shown that an answer is waited for.
 const SHORT: Duration = Duration::from_secs(1);
+/// After how long an answer is not waited for any more.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 const BROKEN: &str = "the running Votive broke off its answer";
 
 /// Asks the daemon.
@@ -48,7 +52,7 @@ pub(super) fn ask<R: Request>(options: &Options, request: &R) -> anyhow::Result<
 /// As above.
 pub(super) fn have(options: &Options, request: &impl Request<Answer = Done>) -> anyhow::Result<Outcome> {
     let Done { message } = ask(options, request)?;
-    anstream::println!("{}", message.trim_end());
+    crate::say!("{}", shown(&message));
     Ok(Outcome::Success)
 }
 
@@ -67,20 +71,30 @@ pub(super) fn stream(
 }
 
 /// Writes what the daemon of a state directory answers to a request without a question, in pieces. Gives whether
-/// there is a daemon.
+/// there is a daemon; one that is named by its socket has to be.
 ///
 /// # Errors
 /// As above.
 pub(super) fn fetch(
+    options: &Options,
     state_dir: &Path,
     path: &str,
     write: impl FnMut(&[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
     runtime()?.block_on(async {
-        let Some(socket) = connect(&sockets(state_dir)).await? else { return Ok(false) };
+        let found = match &options.socket {
+            Some(_) => Some(daemon_of(options).await?),
+            None => connect(&sockets(state_dir)).await?,
+        };
+        let Some(socket) = found else { return Ok(false) };
         socket.stream(path, Vec::new(), write).await?;
         Ok(true)
     })
+}
+
+/// What the daemon says, line by line, with nothing in it that a terminal would heed.
+fn shown(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// A connection to what listens on a socket.
@@ -117,8 +131,10 @@ impl Socket {
                 self.path.display()
             )
         };
-        let broken =
-            |error: hyper::Error| if error.is_parse() { foreign() } else { anyhow!(error).context(BROKEN) };
+        // One that is killed has said nothing wrong.
+        let broken = |error: hyper::Error| {
+            if error.is_incomplete_message() { anyhow!(error).context(BROKEN) } else { foreign() }
+        };
         let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await.map_err(broken)?;
         tokio::spawn(connection);
         let request = hyper::Request::post(path).header(HOST, "votive").body(Full::new(Bytes::from(body)))?;
@@ -131,9 +147,9 @@ impl Socket {
                     crate::complain!("{waiting}");
                 }
                 let progress = progress::waiting(waiting);
-                let answer = answer.await;
+                let answer = timeout(LONGEST, answer).await;
                 progress.finish_and_clear();
-                answer
+                answer.map_err(|_| anyhow!("{}: no answer came within ten minutes", self.path.display()))?
             }
         };
         let (head, body) = answer.map_err(broken)?.into_parts();
@@ -146,7 +162,7 @@ impl Socket {
         let answer = body.collect().await.context(BROKEN)?.to_bytes();
         let Refusal { error } =
             serde_json::from_slice(&answer).unwrap_or_else(|_| Refusal { error: head.status.to_string() });
-        bail!(Refused { status: head.status, words: error.trim_end().to_owned() });
+        bail!(Refused { status: head.status, words: shown(&error) });
     }
 }
 
@@ -194,7 +210,9 @@ pub(super) fn state_dir(options: &Options) -> anyhow::Result<PathBuf> {
 fn probable_state_dir(options: &Options) -> PathBuf {
     let named = options.state_dir.clone().or_else(|| {
         let path = config::find(options.config.clone()).ok()?;
-        crate::complain!("reading {}", path.display());
+        // Some commands ask more than once.
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| crate::complain!("reading {}", path.display()));
         config::state_dir(&Sources::from_process(path, None))
     });
     named.unwrap_or_else(|| PathBuf::from(config::STATE_DIR))

@@ -53,7 +53,8 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
 fn print(out: &mut impl Write, asked: &str, explained: &Explained) -> io::Result<()> {
     let Explained { stories, more, notes } = explained;
     if *more > 0 {
-        let all = more + stories.len();
+        // No more are told of at once.
+        let all = (more + stories.len()).min(100);
         let older = counted(more, "older vote");
         writeln!(out, "{DIM}({older} not shown: votive explain {} --last {all}){DIM:#}\n", cell(asked))?;
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Options, Outcome, client, progress, when};
 use crate::control::{EXPORT_PATH, Export, Row};
+use crate::text::visible;
 
 /// Which votes, and as what.
 #[derive(clap::Args)]
@@ -14,7 +15,8 @@ pub(super) struct Args {
     /// Only those that were received from this time on: 3h, 2d, 2026-11-20, 2026-11-20T18:30
     #[arg(long, value_name = "TIME", value_parser = when::moment)]
     since: Option<Timestamp>,
-    /// As a JSON document for each vote, a line each; or as a table with commas
+    /// As a JSON document for each vote, a line each; or as a table with commas, in which control characters are escaped,
+    /// and text that a spreadsheet would take for a formula begins with an apostrophe
     #[arg(long, value_enum)]
     format: Format,
 }
@@ -120,11 +122,19 @@ fn cells(vote: Row) -> [String; COLUMNS.len()] {
         vote.event_type,
         vote.received_at.to_string(),
         vote.voted_at.map(|at| at.to_string()).unwrap_or_default(),
-        vote.player.unwrap_or_default(),
+        no_formula(visible(&vote.player.unwrap_or_default())),
         vote.server.unwrap_or_default(),
         vote.state.name().to_owned(),
         awaited.join("; "),
         vote.rewards.join("; "),
-        vote.reason.unwrap_or_default(),
+        no_formula(visible(&vote.reason.unwrap_or_default())),
     ]
+}
+
+/// Text from outside, so that no spreadsheet takes it for a formula.
+fn no_formula(mut text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        text.insert(0, '\'');
+    }
+    text
 }

@@ -47,15 +47,15 @@ pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
     }
     let ledger = open(&config, args.apply)?;
     let changes = compare(&rows, server, ledger.as_ref())?;
-    tell(args, &rows, server, &changes);
+    tell(args, &rows, server, &changes)?;
     if !args.apply {
-        anstream::println!("Nothing was changed. To take the counts over: the same with --apply.");
+        crate::say!("Nothing was changed. To take the counts over: the same with --apply.");
     } else if let Some(ledger) = &ledger {
         if rows.len() >= MANY {
             crate::complain!("writing");
         }
         apply(&rows, server, ledger)?;
-        anstream::println!("Done: the counts of {} were changed.", counted(changes.players, "player"));
+        crate::say!("Done: the counts of {} were changed.", counted(changes.players, "player"));
     }
     Ok(Outcome::Success)
 }
@@ -130,9 +130,9 @@ fn compare(rows: &[Row], server: &GameServer, ledger: Option<&Ledger>) -> anyhow
     Ok(changes)
 }
 
-fn tell(args: &Args, rows: &[Row], server: &GameServer, changes: &Changes) {
+fn tell(args: &Args, rows: &[Row], server: &GameServer, changes: &Changes) -> anyhow::Result<()> {
     let votes: u64 = rows.iter().map(|row| row.imported.total).sum();
-    anstream::println!(
+    crate::say!(
         "{}: {} with {} for {}.",
         args.file.display(),
         counted(rows.len(), "player"),
@@ -140,30 +140,31 @@ fn tell(args: &Args, rows: &[Row], server: &GameServer, changes: &Changes) {
         server.name
     );
     if let Some(most) = rows.iter().max_by_key(|row| row.imported.total) {
-        anstream::println!("The most has {}: {}.", most.player, most.imported.total);
+        crate::say!("The most has {}: {}.", most.player, most.imported.total);
     }
     let last_votes = || rows.iter().filter_map(|row| row.last_vote);
     if let (Some(first), Some(last)) = (last_votes().min(), last_votes().max()) {
-        anstream::println!("Their last votes were made from {first} to {last}.");
+        crate::say!("Their last votes were made from {first} to {last}.");
     }
     let odd = rows.iter().filter(|row| u64::from(row.imported.streak_days()) > row.imported.total).count();
     if odd > 0 {
-        anstream::println!(
+        crate::say!(
             "{} with a streak that is longer than their total: are the columns right?",
             counted(odd, "player")
         );
     }
     let Changes { players, imported, counted: counted_here } = changes;
-    anstream::println!("Counts that change: those of {}.", counted(players, "player"));
+    crate::say!("Counts that change: those of {}.", counted(players, "player"));
     if *imported > 0 {
-        anstream::println!("{} with an import before, which this one replaces.", counted(imported, "player"));
+        crate::say!("{} with an import before, which this one replaces.", counted(imported, "player"));
     }
     if *counted_here > 0 {
-        anstream::println!(
+        crate::say!(
             "{} with votes that Votive has counted, which stay and are added.",
             counted(counted_here, "player")
         );
     }
+    Ok(())
 }
 
 /// Stores what the rows say, in one transaction.

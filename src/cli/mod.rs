@@ -29,6 +29,7 @@ mod test_webhook;
 mod votes;
 mod when;
 
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -41,6 +42,14 @@ use crate::config::{self, Config, GameServer, Sources};
 macro_rules! complain {
     ($($text:tt)*) => {
         drop(std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{}\n", format_args!($($text)*))))
+    };
+}
+
+/// Writes a line to stdout, and returns where that cannot be: what is not read is not done, to the caller.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => {
+        std::io::Write::write_fmt(&mut anstream::stdout(), format_args!("{}\n", format_args!($($text)*)))?
     };
 }
 
@@ -183,6 +192,14 @@ pub fn run() -> anyhow::Result<Outcome> {
         Err(error) if error.is::<client::Nobody>() => {
             crate::complain!("votive: {error}");
             Ok(Outcome::NobodyThere)
+        }
+        // Whoever read the output has seen enough.
+        Err(error)
+            if error
+                .downcast_ref()
+                .is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe) =>
+        {
+            Ok(Outcome::ChecksFailed)
         }
         done => done,
     }

@@ -4,6 +4,7 @@ use anyhow::bail;
 
 use super::{Options, Outcome, client};
 use crate::control::{NotifyTarget, NotifyTest, NotifyTested};
+use crate::text::visible;
 
 /// Prints what became of a message to each of them.
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
@@ -14,7 +15,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
         );
     }
     for NotifyTarget { key, failure } in &targets {
-        anstream::println!("{key}: {}", failure.as_deref().unwrap_or("was told"));
+        crate::say!("{key}: {}", visible(failure.as_deref().unwrap_or("was told")));
     }
     let all = targets.iter().all(|target| target.failure.is_none());
     Ok(if all { Outcome::Success } else { Outcome::ChecksFailed })

@@ -11,7 +11,7 @@ use crate::control::{Done, Reload};
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     let error = match client::ask(options, &Reload {}) {
         Ok(Done { message }) => {
-            anstream::println!("{message}");
+            crate::say!("{message}");
             return Ok(Outcome::Success);
         }
         Err(error) => error,
@@ -21,7 +21,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
         Ok(refused) => return Err(refused.into()),
         Err(nobody) => told_anyway(options, &nobody).ok_or(nobody)?,
     };
-    anstream::println!("{why}");
+    crate::say!("{why}");
     Ok(Outcome::BadConfiguration)
 }
 

@@ -51,35 +51,38 @@ pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
     let (since, until) = (when::shown(args.since), when::shown(until));
     let server = &question.server;
     if found.before > 0 {
-        anstream::println!(
+        crate::say!(
             "{} left out: issued again before. Add --again to issue these once more.",
             counted(found.before, "vote")
         );
     }
     if found.votes == 0 {
-        anstream::println!(
-            "Nothing was issued on {server} from {since} to {until} that could be issued again."
-        );
+        crate::say!("Nothing was issued on {server} from {since} to {until} that could be issued again.");
         return Ok(Outcome::Success);
     }
-    anstream::println!("Issued on {server} from {since} to {until}, and to be issued again:");
-    tell(&found);
+    crate::say!("Issued on {server} from {since} to {until}, and to be issued again:");
+    tell(&found)?;
     if !args.yes && !confirmed()? {
-        anstream::println!("Nothing was done.");
+        crate::say!("Nothing was done.");
         return Ok(Outcome::ChecksFailed);
     }
     let done = client::ask(options, &Replay { apply: true, ..question.clone() })?;
-    anstream::println!("Issuing again, each as a vote of its own (votive votes --server {server}):");
-    tell(&done);
+    if done.votes == 0 {
+        crate::say!("Nothing was left to be issued again: somebody else did it a moment ago.");
+        return Ok(Outcome::Success);
+    }
+    crate::say!("Issuing again, each as a vote of its own (votive votes --server {server}):");
+    tell(&done)?;
     Ok(Outcome::Success)
 }
 
-fn tell(replayed: &Replayed) {
+fn tell(replayed: &Replayed) -> anyhow::Result<()> {
     let (votes, players) = (counted(replayed.votes, "vote"), counted(replayed.players, "player"));
-    anstream::println!("  {votes} of {players}, {}", counted(replayed.commands, "command"));
+    crate::say!("  {votes} of {players}, {}", counted(replayed.commands, "command"));
     for (reward, times) in &replayed.rewards {
-        anstream::println!("  {times} x {reward}");
+        crate::say!("  {times} x {reward}");
     }
+    Ok(())
 }
 
 /// Whether the operator wants it.
@@ -87,8 +90,9 @@ fn confirmed() -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("nobody can be asked here, so nothing was done. Add --yes to do it without asking");
     }
-    anstream::print!("Issue all of this again? [y/N] ");
-    anstream::stdout().flush()?;
+    let mut out = anstream::stdout();
+    write!(out, "Issue all of this again? [y/N] ")?;
+    out.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

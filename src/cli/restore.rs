@@ -44,26 +44,26 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
 
     let say = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     match taken_at {
-        Some(taken_at) => anstream::println!(
+        Some(taken_at) => crate::say!(
             "{}: restored {} votes, as they were at {}.",
             state_dir.display(),
             restored.votes,
             say(taken_at)
         ),
-        None => anstream::println!("{}: the ledger is empty now.", state_dir.display()),
+        None => crate::say!("{}: the ledger is empty now.", state_dir.display()),
     }
     if restored.in_doubt > 0 {
-        anstream::println!(
+        crate::say!(
             "{} of their rewards are in doubt, because they may have been issued since then. The log names each of them when Votive starts, and `votive resolve` settles them.",
             restored.in_doubt
         );
     }
-    anstream::println!(
+    crate::say!(
         "Votes from before {} that the ledger does not know are refused when they are delivered, because they may have been rewarded. `votive retry EVENT_ID` issues one that was not.",
         say(restored.at)
     );
     if let Some(kept) = restored.kept {
-        anstream::println!("The ledger that was there is now {}.", kept.display());
+        crate::say!("The ledger that was there is now {}.", kept.display());
     }
     Ok(Outcome::Success)
 }

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use super::table::{self, Format, cell};
 use super::{Options, Outcome, client, votes, when};
 use crate::control::{GetStatus, Server, Status};
-use crate::text::counted;
+use crate::domain::outline::Awaited;
+use crate::text::{counted, visible};
 
 /// How to print it.
 #[derive(clap::Args)]
@@ -46,7 +47,7 @@ fn print(status: &Status) -> io::Result<()> {
     table::print(&servers)?;
     for server in &status.servers {
         if let (Some(why), None) = (&server.down, &server.paused_since) {
-            writeln!(out, "{} {why}", server.name)?;
+            writeln!(out, "{} {}", server.name, visible(why))?;
         }
     }
 
@@ -55,7 +56,9 @@ fn print(status: &Status) -> io::Result<()> {
         writeln!(out, "Nothing waits.")?;
     }
     for (awaited, count) in &status.waiting {
-        writeln!(out, "{} waiting for {}", counted(count, "reward"), awaited.words())?;
+        // What such a vote earns is not known yet.
+        let what = if *awaited == Awaited::Api { "vote" } else { "reward" };
+        writeln!(out, "{} waiting for {}", counted(count, what), awaited.words())?;
     }
     if let Some(oldest) = &status.oldest {
         let player = oldest.player.as_ref().map_or_else(|| "a player".to_owned(), |player| cell(player));

@@ -13,9 +13,9 @@ pub(super) struct Args {
 /// Prints what came of the delivery.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
     let Tried { url, good, what, remedy, notes } = client::ask(options, &TestWebhook { url: args.url })?;
-    anstream::println!("posted a test delivery to {url}\n{what}");
+    crate::say!("posted a test delivery to {url}\n{what}");
     for hint in [remedy].into_iter().filter(|remedy| !remedy.is_empty()).chain(notes) {
-        anstream::println!("    {hint}");
+        crate::say!("    {hint}");
     }
     Ok(if good { Outcome::Success } else { Outcome::ChecksFailed })
 }

@@ -66,7 +66,7 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     }
     match args.format {
         Format::Json => votes.iter().try_for_each(print_json)?,
-        Format::Text if votes.is_empty() => anstream::println!("No votes."),
+        Format::Text if votes.is_empty() => crate::say!("No votes."),
         Format::Text => {
             let mut table = table::with(&["RECEIVED", "PLAYER", "SERVER", "REWARDS", "STANDS", "EVENT"]);
             for vote in &votes {
@@ -102,20 +102,27 @@ fn take(options: &Options, question: &List, most: usize) -> anyhow::Result<(Vec<
 
 /// Prints what there is, the oldest first, and then whatever is new or stands differently.
 fn follow(options: &Options, format: Format, mut question: List, votes: Vec<Row>) -> anyhow::Result<Outcome> {
-    // What is older than what was shown is not asked for again.
-    question.since = votes.last().map(|vote| vote.received_at).or(question.since);
+    // A vote that stands differently may be none of those that are meant any more.
+    let state = question.state.take();
     let mut shown: HashMap<String, Row> = HashMap::new();
     let mut news = votes;
     loop {
         for vote in news.iter().rev() {
-            if shown.get(&vote.event_id) != Some(vote) {
+            let before = shown.get(&vote.event_id);
+            let meant = state.is_none_or(|state| state == vote.state) || before.is_some();
+            if meant && before != Some(vote) {
                 match format {
                     Format::Json => print_json(vote)?,
-                    Format::Text => anstream::println!("{}", cells(vote).join("  ")),
+                    Format::Text => crate::say!("{}", cells(vote).join("  ")),
                 }
+                shown.insert(vote.event_id.clone(), vote.clone());
             }
         }
-        shown.extend(news.into_iter().map(|vote| (vote.event_id.clone(), vote)));
+        // What is older than all that is still to change, and than the newest, need not be asked for again.
+        let open = news.iter().filter(|vote| !matches!(vote.state, State::Granted | State::Closed));
+        let oldest = open.chain(news.first()).map(|vote| vote.received_at).min();
+        question.since = oldest.or(question.since);
+        shown.retain(|_, vote| question.since.is_none_or(|since| vote.received_at >= since));
         sleep(EVERY);
         (news, _) = take(options, &question, usize::MAX)?;
     }

@@ -34,11 +34,19 @@ impl Pauses {
         Pauses(Arc::new(Mutex::new(State { paused, hold, resumed: BTreeSet::new() })))
     }
 
-    /// Why the game server of this name is paused, if it is.
-    pub fn of(&self, server: &str) -> Option<Paused> {
+    /// Why the game server of this name, or with one of these ids, is paused, if it is.
+    pub fn of(&self, server: &str, ids: &[u64]) -> Option<Paused> {
         let state = self.state();
-        let by = state.paused.get(server).cloned().map(Paused::By);
+        let by = state.paused.iter().find(|(name, pause)| is_meant(name, pause, server, ids));
+        let by = by.map(|(_, pause)| Paused::By(pause.clone()));
         by.or_else(|| (state.hold && !state.resumed.contains(server)).then_some(Paused::Hold))
+    }
+
+    /// The names under which it was paused.
+    pub(crate) fn names(&self, server: &str, ids: &[u64]) -> Vec<String> {
+        let state = self.state();
+        let meant = state.paused.iter().filter(|(name, pause)| is_meant(name, pause, server, ids));
+        meant.map(|(name, _)| name.clone()).collect()
     }
 
     /// Pauses a game server, once the ledger knows it.
@@ -46,12 +54,11 @@ impl Pauses {
         self.state().paused.insert(server.to_owned(), pause);
     }
 
-    /// Lets a game server go on, once the ledger knows it. Nobody sees it go on before `first` is done.
-    pub(crate) fn resume(&self, server: &str, first: impl FnOnce()) {
+    /// Lets a game server go on that was paused under these names, once the ledger knows it.
+    pub(crate) fn resume(&self, server: &str, names: &[String]) {
         let mut state = self.state();
-        state.paused.remove(server);
+        state.paused.retain(|name, _| !names.contains(name));
         state.resumed.insert(server.to_owned());
-        first();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -60,24 +67,44 @@ impl Pauses {
     }
 }
 
+/// Whether what was paused under a name is the game server of this name, or with one of these ids.
+fn is_meant(name: &str, pause: &Pause, server: &str, ids: &[u64]) -> bool {
+    name == server || pause.ids.iter().any(|id| ids.contains(id))
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
     use super::*;
 
+    fn kept(ids: &[u64]) -> (BTreeMap<String, Pause>, Pause) {
+        let pause = Pause { since: Timestamp::UNIX_EPOCH, uid: 7, ids: ids.to_vec() };
+        (BTreeMap::from([("a".to_owned(), pause.clone())]), pause)
+    }
+
     #[test]
     fn who_is_resumed_is_not_on_hold_any_more_and_can_be_paused_again() {
-        let pause = Pause { since: Timestamp::UNIX_EPOCH, uid: 7 };
-        let kept = BTreeMap::from([("a".to_owned(), pause.clone())]);
+        let (kept, pause) = kept(&[]);
         let pauses = Pauses::new(kept.clone(), true);
-        assert_eq!(pauses.of("a"), Some(Paused::By(pause.clone())));
-        assert_eq!(pauses.of("b"), Some(Paused::Hold));
-        pauses.resume("a", || {});
-        pauses.resume("b", || {});
-        assert_eq!((pauses.of("a"), pauses.of("b"), pauses.of("c")), (None, None, Some(Paused::Hold)));
+        assert_eq!(pauses.of("a", &[]), Some(Paused::By(pause.clone())));
+        assert_eq!(pauses.of("b", &[]), Some(Paused::Hold));
+        pauses.resume("a", &pauses.names("a", &[]));
+        pauses.resume("b", &[]);
+        assert_eq!((pauses.of("a", &[]), pauses.of("b", &[])), (None, None));
+        assert_eq!(pauses.of("c", &[]), Some(Paused::Hold));
         pauses.pause("b", pause.clone());
-        assert_eq!(pauses.of("b"), Some(Paused::By(pause)));
-        assert_eq!(Pauses::new(kept, false).of("b"), None);
+        assert_eq!(pauses.of("b", &[]), Some(Paused::By(pause)));
+        assert_eq!(Pauses::new(kept, false).of("b", &[]), None);
+    }
+
+    #[test]
+    fn who_has_an_id_of_the_paused_one_is_paused_under_whatever_name() {
+        let (kept, pause) = kept(&[1, 2]);
+        let pauses = Pauses::new(kept, false);
+        assert_eq!(pauses.of("renamed", &[2, 3]), Some(Paused::By(pause)));
+        assert_eq!(pauses.of("other", &[3]), None);
+        pauses.resume("renamed", &pauses.names("renamed", &[2, 3]));
+        assert_eq!(pauses.of("a", &[1]), None);
     }
 }

@@ -203,7 +203,7 @@ impl Worker {
 
     /// Whether something may be sent to the game server, or asked of it.
     fn may_ask(&self, server: &GameServer) -> bool {
-        self.pauses.of(&server.name).is_none()
+        self.pauses.of(&server.name, &server.ids).is_none()
     }
 
     /// Lines up what a grant has to have done, and publishes how it stands.

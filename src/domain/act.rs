@@ -50,6 +50,9 @@ pub struct Pause {
     pub since: Timestamp,
     /// The user who asked for it, by number.
     pub uid: u32,
+    /// The platform's ids of it: with another name in `rewards.yaml`, it is still the one that was paused.
+    #[serde(default)]
+    pub ids: Vec<u64>,
 }
 
 /// Adds an act to those of a grant.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::server::{Answer, json, pieces, read_body, without_body};
+use super::server::{Answer, json, pieces, read_body};
 use super::trial::Trials;
 use crate::config::{Config, GameServer, Live};
 use crate::control::{
@@ -21,12 +21,12 @@ use crate::control::{
     NotifyTested, Page, Pause, Prune, Refusal, Reload, Replay, Replayed, Request, Resolve, Resume, Retry,
     RetryRefused, Status, TestVote, TestWebhook, Tried, VERSION_HEADER,
 };
-use crate::domain::event::EventKey;
+use crate::domain::event::{EventKey, is_event_id};
 use crate::domain::player::PlayerName;
 use crate::domain::replay::Selection;
 use crate::domain::standing::Standing;
 use crate::domain::story::Explained;
-use crate::intake::{self, Doubts, Intake, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
+use crate::intake::{Doubts, Intake, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
 use crate::ledger::{self, LedgerError};
 use crate::reload::{NotReloaded, Reloader};
 use crate::report::Report;
@@ -68,11 +68,14 @@ type Refused = (StatusCode, String);
 /// Answers one request of the command line, asked by the user with this number.
 pub async fn handle(request: hyper::Request<Incoming>, admin: Admin, uid: u32) -> Answer {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
-    let body = match read_body(request.into_body()).await {
-        Ok(body) => body,
-        Err(why) => return without_body(why),
+    let body = read_body(request.into_body()).await;
+    let answered = match body {
+        Err(_) => {
+            Err((StatusCode::BAD_REQUEST, "The request is too long, too slow, or broke off.".to_owned()))
+        }
+        Ok(body) if method == Method::POST => admin.route(&path, &body, uid).await,
+        Ok(_) => Err(unknown()),
     };
-    let answered = if method == Method::POST { admin.route(&path, &body, uid).await } else { Err(unknown()) };
     let mut answer = answered.unwrap_or_else(|(status, error)| json(status, &Refusal { error }));
     let version = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
     answer.headers_mut().insert(HeaderName::from_static(VERSION_HEADER), version);
@@ -97,6 +100,16 @@ fn done(message: impl Into<String>) -> Done {
     Done { message: message.into() }
 }
 
+/// Whether a text can be the id of a vote at all.
+fn check_id(event_id: &str) -> Result<(), Refused> {
+    if is_event_id(event_id) {
+        return Ok(());
+    }
+    let text =
+        format!("{} is not the id of a vote: those have letters, digits and dashes.", Outside(event_id));
+    Err((StatusCode::NOT_FOUND, text))
+}
+
 fn failed(error: &LedgerError) -> Refused {
     (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
@@ -111,11 +124,11 @@ impl Admin {
             Cancel::PATH => good(&self.cancel(read(body)?, uid).await?),
             Replay::PATH => good(&self.replay(read(body)?, uid).await?),
             Pause::PATH => good(&self.pause(read(body)?, uid).await?),
-            Resume::PATH => good(&self.resume(read(body)?).await?),
+            Resume::PATH => good(&self.resume(read(body)?, uid).await?),
             TestWebhook::PATH => good(&self.test_webhook(read(body)?).await?),
             Reload::PATH => good(&self.reload().await?),
             NotifyTest::PATH => good(&self.notify_test().await),
-            Prune::PATH => good(&self.prune(read(body)?).await?),
+            Prune::PATH => good(&self.prune(read(body)?, uid).await?),
             GetStatus::PATH => good(&self.status().await?),
             List::PATH => good(&self.votes(read(body)?).await?),
             Explain::PATH => good(&self.explain(read(body)?).await?),
@@ -156,6 +169,7 @@ impl Admin {
     }
 
     async fn resolve(&self, doubt: Resolve, uid: u32) -> Result<Done, Refused> {
+        check_id(&doubt.event_id)?;
         // People count from one.
         let serial = doubt.step.map(|number| {
             number.checked_sub(1).ok_or((StatusCode::BAD_REQUEST, "Commands are counted from 1.".to_owned()))
@@ -186,6 +200,7 @@ impl Admin {
     }
 
     async fn retry(&self, vote: Retry, uid: u32) -> Result<Done, Refused> {
+        check_id(&vote.event_id)?;
         match self.intake.retry(&vote.event_id, uid, Instant::now() + PATIENCE).await {
             Ok((event, server, standing)) => tell(&event, &server, standing).map(done),
             Err(why @ NotRetried::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
@@ -209,6 +224,7 @@ impl Admin {
     }
 
     async fn cancel(&self, vote: Cancel, uid: u32) -> Result<Done, Refused> {
+        check_id(&vote.event_id)?;
         match self.intake.cancel(&vote.event_id, uid).await {
             Ok(rewards) if rewards.is_empty() => {
                 Ok(done(format!("Cancelled the vote {}. Only votive retry reopens it.", vote.event_id)))
@@ -236,10 +252,9 @@ impl Admin {
             again: replay.again,
         };
         match self.intake.replay(&server.name, selection, replay.apply.then_some(uid)).await {
-            Ok(intake::Replayed { votes, players, rewards, commands, before }) => {
-                Ok(Replayed { votes, players, rewards, commands, before })
-            }
+            Ok(replayed) => Ok(replayed),
             Err(why @ NotReplayed::TooMany) => Err((StatusCode::UNPROCESSABLE_ENTITY, why.to_string())),
+            Err(why @ NotReplayed::Busy) => Err((StatusCode::CONFLICT, why.to_string())),
             Err(NotReplayed::Ledger(error)) => Err(failed(&error)),
         }
     }
@@ -247,18 +262,17 @@ impl Admin {
     async fn pause(&self, pause: Pause, uid: u32) -> Result<Done, Refused> {
         let server = &pause.server;
         self.server(&self.config.now(), server)?;
-        if self.intake.paused(server).is_some() {
+        if !self.intake.pause(server, uid).await.map_err(|error| failed(&error))? {
             return Ok(done(format!("{server} is paused already.")));
         }
-        self.intake.pause(server, uid).await.map_err(|error| failed(&error))?;
         Ok(done(format!(
             "Paused {server}: nothing is sent there, also after a restart, until votive resume {server}. Votes are recorded and wait."
         )))
     }
 
-    async fn resume(&self, resume: Resume) -> Result<Done, Refused> {
+    async fn resume(&self, resume: Resume, uid: u32) -> Result<Done, Refused> {
         let server = &resume.server;
-        let resumed = self.intake.resume(server).await.map_err(|error| failed(&error))?;
+        let resumed = self.intake.resume(server, uid).await.map_err(|error| failed(&error))?;
         match resumed {
             Some(open) => Ok(done(format!("Resumed {server}; {} open there.", counted_are(open)))),
             // One that is not configured any more may be paused still.
@@ -292,8 +306,8 @@ impl Admin {
         }
     }
 
-    async fn prune(&self, prune: Prune) -> Result<Done, Refused> {
-        let pruned = self.intake.prune(prune.before).await.map_err(|error| failed(&error))?;
+    async fn prune(&self, prune: Prune, uid: u32) -> Result<Done, Refused> {
+        let pruned = self.intake.prune(prune.before, uid).await.map_err(|error| failed(&error))?;
         let before = prune.before.strftime("%Y-%m-%d %H:%M UTC");
         Ok(done(format!(
             "Pruned {} from before {before}. That they were rewarded stays known, so none of them is rewarded again. The file keeps its size; new votes take the room.",
@@ -305,7 +319,7 @@ impl Admin {
         let config = self.config.now();
         let open = self.intake.open().await.map_err(|error| failed(&error))?;
         let last = List { limit: LAST_VOTES, ..List::default() };
-        let last = self.intake.votes(last).await.map_err(|error| failed(&error))?.votes;
+        let last = self.intake.votes(last, None).await.map_err(|error| failed(&error))?.votes;
         let ledger = config.state_dir.join(ledger::NAME);
         let (path, read_at) = self.reloader.source();
         Ok(Status {
@@ -329,8 +343,15 @@ impl Admin {
         if let Some(server) = &list.server {
             self.server(&self.config.now(), server)?;
         }
-        let list = List { limit: list.limit.clamp(1, LARGEST_PAGE), ..list };
-        self.intake.votes(list).await.map_err(|error| failed(&error))
+        let bad = |text: String| Err((StatusCode::BAD_REQUEST, text));
+        if !(1..=LARGEST_PAGE).contains(&list.limit) {
+            return bad(format!("limit has to be a number from 1 to {LARGEST_PAGE}."));
+        }
+        let before = list.next.as_ref().map(base16ct::mixed::decode_vec).transpose();
+        let Ok(before) = before else {
+            return bad("next has to be what the page before had as its next.".to_owned());
+        };
+        self.intake.votes(list, before).await.map_err(|error| failed(&error))
     }
 
     async fn explain(&self, Explain { asked, last }: Explain) -> Result<Explained, Refused> {
@@ -342,8 +363,7 @@ impl Admin {
         let votes = self.intake.all_votes(export.since).map_err(|error| failed(&error))?;
         let (config, intake) = (self.config.now(), Arc::clone(&self.intake));
         let mut lines = votes.map(move |found| -> io::Result<Vec<u8>> {
-            let (_, record) = found.map_err(io::Error::other)?;
-            let mut line = serde_json::to_vec(&intake.row(&record.grant, &config))?;
+            let mut line = serde_json::to_vec(&intake.row(&found?, &config))?;
             line.push(b'\n');
             Ok(line)
         });

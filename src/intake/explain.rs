@@ -60,7 +60,7 @@ impl Intake {
     fn story(&self, grant: &Grant, arrivals: &[Arrival]) -> Story {
         let (config, now) = (self.config.now(), self.now());
         let server = grant.vote().and_then(|vote| config.server(&vote.server));
-        let paused = server.and_then(|server| self.pauses.of(&server.name));
+        let paused = server.and_then(|server| self.pauses.of(&server.name, &server.ids));
         let contact = server.and_then(|server| self.dispatch.contact(&server.rcon));
         let down = contact.and_then(|contact| contact.known().down.clone());
         let down = down.as_ref().map(|down| {

@@ -1,6 +1,7 @@
 //! How things stand, for whoever asks. Nothing is changed.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use crate::domain::grant::{Grant, Stage};
 use crate::domain::outline::Awaited;
 use crate::domain::player::PlayerName;
 use crate::domain::standing::Wait;
-use crate::ledger::{By, Grants, LedgerError};
+use crate::ledger::{By, Cursor, LedgerError};
 
 /// How many grants one request for a page may look at, so that no question takes the disk for long.
 const MOST_LOOKED_AT: usize = 20_000;
@@ -65,7 +66,7 @@ impl Intake {
             Server {
                 name: server.name.clone(),
                 address: server.rcon.clone(),
-                paused_since: self.pauses.of(&server.name).map(|paused| match paused {
+                paused_since: self.pauses.of(&server.name, &server.ids).map(|paused| match paused {
                     Paused::By(pause) => pause.since,
                     Paused::Hold => started_at,
                 }),
@@ -83,14 +84,13 @@ impl Intake {
         config.servers.iter().map(server).collect()
     }
 
-    /// Votes, the newest first.
+    /// Votes, the newest first, of those before the cursor.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
-    pub async fn votes(&self, list: List) -> Result<Page, LedgerError> {
+    pub async fn votes(&self, list: List, before: Option<Cursor>) -> Result<Page, LedgerError> {
         let by = list.player.clone().map_or(By::Time, By::Player);
         let since = list.since.unwrap_or(Timestamp::MIN);
-        let before = list.next.as_ref().and_then(|next| base16ct::mixed::decode_vec(next).ok());
         let (ledger, config) = (self.ledger.clone(), self.config.now());
         let meant = move |grant: &Grant| {
             let server = grant.vote().and_then(|vote| config.server(&vote.server));
@@ -119,12 +119,22 @@ impl Intake {
         Ok(Page { votes, next: next.map(|cursor| base16ct::lower::encode_string(&cursor)) })
     }
 
-    /// All votes that were received from a time on, the oldest first, as the ledger is at this moment.
+    /// All votes that were received from a time on, the oldest first, as the ledger is at this moment. It breaks off when
+    /// Votive is stopped.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
-    pub fn all_votes(&self, since: Option<Timestamp>) -> Result<Grants, LedgerError> {
-        self.ledger.grants(&By::Time, since.unwrap_or(Timestamp::MIN)..Timestamp::MAX, None)
+    pub fn all_votes(
+        &self,
+        since: Option<Timestamp>,
+    ) -> Result<impl Iterator<Item = io::Result<Grant>> + Send + use<>, LedgerError> {
+        let since = since.unwrap_or(Timestamp::MIN);
+        let (grants, shutdown) =
+            (self.ledger.grants(&By::Time, since..Timestamp::MAX, None)?, self.shutdown.clone());
+        Ok(grants.map(move |found| match found {
+            _ if shutdown.is_cancelled() => Err(io::Error::other("Votive is stopping")),
+            found => found.map(|(_, record)| record.grant).map_err(io::Error::other),
+        }))
     }
 
     /// What each part of a grant waits for that is open.
@@ -135,7 +145,7 @@ impl Intake {
 
     /// What an award waits for that is planned, or whose receipt is to be read, on this game server.
     pub(super) fn wait(&self, server: &GameServer, award: &Award, player: &PlayerName) -> Wait {
-        if self.pauses.of(&server.name).is_some() {
+        if self.pauses.of(&server.name, &server.ids).is_some() {
             return Wait::Resumption;
         }
         let contact = self.dispatch.contact(&server.rcon);

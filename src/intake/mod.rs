@@ -5,7 +5,7 @@ mod inspect;
 mod operator;
 
 pub use inspect::Open;
-pub use operator::{Doubts, NotCancelled, NotReplayed, NotRetried, NotSettled, Replayed, Settled};
+pub use operator::{Doubts, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
 
 use std::convert::Infallible;
 use std::sync::Arc;

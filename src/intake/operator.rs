@@ -3,7 +3,7 @@
 mod pauses;
 mod replay;
 
-pub use replay::{NotReplayed, Replayed};
+pub use replay::NotReplayed;
 
 use std::io;
 
@@ -20,7 +20,7 @@ use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
 use crate::failpoint::{Point, crash_at};
-use crate::ledger::{By, Record};
+use crate::ledger::{By, Cursor, Record};
 
 /// How many grants are pruned in one transaction.
 const PRUNED_AT_ONCE: usize = 256;
@@ -319,18 +319,21 @@ impl Intake {
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
-    pub async fn prune(&self, received_before: Timestamp) -> Result<usize, LedgerError> {
-        let mut grants = self.ledger.grants(&By::Time, Timestamp::MIN..received_before, None)?;
-        let mut pruned = 0;
+    pub async fn prune(&self, received_before: Timestamp, uid: u32) -> Result<usize, LedgerError> {
+        let (mut pruned, mut reached) = (0, None::<Cursor>);
         loop {
-            let next = move || -> Result<_, LedgerError> {
-                let some = grants.by_ref().take(PRUNED_AT_ONCE);
-                let some = some.map(|found| Ok(found?.1)).collect::<Result<Vec<Record>, LedgerError>>()?;
-                Ok((some, grants))
+            // Each time anew: what one transaction has freed, the next one can use only when nobody reads it any more.
+            let (ledger, before) = (self.ledger.clone(), reached.take());
+            let next = move || -> Result<(Option<Cursor>, Vec<Record>), LedgerError> {
+                let grants = ledger.grants(&By::Time, Timestamp::MIN..received_before, before.as_ref())?;
+                let some = grants.rev().take(PRUNED_AT_ONCE).collect::<Result<Vec<_>, _>>()?;
+                let reached = some.last().map(|(cursor, _)| cursor.clone());
+                Ok((reached, some.into_iter().map(|(_, record)| record).collect()))
             };
             let some;
-            (some, grants) = self.reading(next).await?;
+            (reached, some) = self.reading(next).await?;
             if some.is_empty() || self.shutdown.is_cancelled() {
+                self.surroundings.report.pruned(pruned, uid);
                 return Ok(pruned);
             }
             pruned += self.ledger.prune(&some).await?;

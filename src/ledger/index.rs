@@ -139,8 +139,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Failed`] where they cannot be counted.
     pub fn count(&self, by: &By) -> Result<usize, LedgerError> {
-        let grants = self.grants(by, Timestamp::MIN..Timestamp::MAX, None)?;
-        Ok(grants.entries.count())
+        let Grants { mut entries, failure, .. } = self.grants(by, Timestamp::MIN..Timestamp::MAX, None)?;
+        let counted = entries.try_fold(0, |count, entry| entry.map(|_| count + 1));
+        counted.map_err(|error| failure.set(&error))
     }
 }
 

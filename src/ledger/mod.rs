@@ -223,7 +223,12 @@ impl Ledger {
         )
     }
 
-    fn each_attended(
+    /// Every grant that a daemon has to know of from its start, one after the other; of those that are final, `meant` is
+    /// given [`FINAL`].
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn each_attended(
         &self,
         meant: impl Fn(&[u8]) -> bool,
         mut visit: impl FnMut(Record),

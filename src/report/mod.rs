@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, GameServer, Notify};
+use crate::control::Replayed;
 use crate::dispatch::outcome::Sent;
 use crate::domain::arrival::{Arrival, Claim, Kind};
 use crate::domain::award::{Award, AwardFact, AwardState};
@@ -25,7 +26,6 @@ use crate::domain::player::PlayerName;
 use crate::domain::reward::InDoubtRule;
 use crate::domain::standing::refusal;
 use crate::domain::vote::Vote;
-use crate::intake::Replayed;
 use crate::log::about;
 use crate::platform::FetchError;
 use crate::rcon::{ConnectError, Outcome};
@@ -395,13 +395,18 @@ impl Report {
     }
 
     /// The operator has paused a game server.
-    pub(crate) fn paused(&self, server: &str) {
-        tracing::warn!(%server, "paused by the operator: its rewards wait");
+    pub(crate) fn paused(&self, server: &str, uid: u32) {
+        tracing::warn!(%server, uid, "paused by the operator: its rewards wait");
     }
 
     /// The operator lets a game server go on.
-    pub(crate) fn resumed(&self, server: &str) {
-        tracing::info!(%server, "resumed by the operator");
+    pub(crate) fn resumed(&self, server: &str, uid: u32) {
+        tracing::info!(%server, uid, "resumed by the operator");
+    }
+
+    /// The operator has given up the details of old votes.
+    pub(crate) fn pruned(&self, votes: usize, uid: u32) {
+        tracing::info!(votes, uid, "pruned by the operator");
     }
 
     /// The operator has rewards issued again.

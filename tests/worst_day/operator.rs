@@ -120,8 +120,8 @@ impl Life {
             }
             Act::Replay { server, minutes, again } => self.replay(server, minutes, again, uid).await,
             Act::Pause { server } => self.pause(server, uid).await,
-            Act::Resume { server } => self.resume(server).await,
-            Act::Prune { minutes } => self.prune(minutes).await,
+            Act::Resume { server } => self.resume(server, uid).await,
+            Act::Prune { minutes } => self.prune(minutes, uid).await,
         }
     }
 
@@ -183,6 +183,7 @@ impl Life {
         let replay = async move |intake: Arc<Intake>| intake.replay(NAMES[server], wanted, Some(uid)).await;
         let issued = match self.awaited(replay).await {
             Some(Ok(replayed)) => replayed,
+            Some(Err(NotReplayed::Busy)) => return,
             Some(Err(NotReplayed::TooMany)) => {
                 return self.operator.broke("a replay is too large".to_owned());
             }
@@ -204,14 +205,14 @@ impl Life {
         let length = self.console(server);
         let pause = &mut self.operator.pauses[server];
         *pause = match (paused, *pause) {
-            (Some(Ok(())), Paused::Since(before)) => Paused::Since(before),
-            (Some(Ok(())), _) => Paused::Since(length),
+            (Some(Ok(_)), Paused::Since(before)) => Paused::Since(before),
+            (Some(Ok(_)), _) => Paused::Since(length),
             (_, Paused::Since(before)) => Paused::Since(before),
             (None | Some(Err(_)), _) => Paused::Perhaps,
         };
     }
 
-    async fn resume(&mut self, server: usize) {
+    async fn resume(&mut self, server: usize, uid: u32) {
         if let Paused::Since(length) = self.operator.pauses[server] {
             let sent: Vec<String> =
                 self.effects_since(server, length).into_iter().filter(|command| is_reward(command)).collect();
@@ -220,7 +221,7 @@ impl Life {
                 self.operator.broke(format!("{sent:?} ran on {} while it was paused", NAMES[server]));
             }
         }
-        let resumed = self.awaited(async move |intake| intake.resume(NAMES[server]).await).await;
+        let resumed = self.awaited(async move |intake| intake.resume(NAMES[server], uid).await).await;
         let done = matches!(resumed, Some(Ok(_)));
         self.operator.pauses[server] = if done { Paused::No } else { Paused::Perhaps };
     }
@@ -248,7 +249,7 @@ impl Life {
     }
 
     /// Prunes, when nothing else goes on, and remembers what was there.
-    async fn prune(&mut self, minutes: i64) {
+    async fn prune(&mut self, minutes: i64, uid: u32) {
         sleep(MINUTE).await;
         let Ok(before) = self.scan().await else { return };
         for grant in &before {
@@ -258,7 +259,7 @@ impl Life {
         }
         let now = self.surroundings().clock.now();
         let limit = now - SignedDuration::from_mins(minutes);
-        let pruned = self.awaited(async move |intake| intake.prune(limit).await).await;
+        let pruned = self.awaited(async move |intake| intake.prune(limit, uid).await).await;
         let Ok(after) = self.scan().await else { return };
         let gone = |grants: &[Grant]| grants.iter().filter(|grant| grant.stage == Stage::Pruned).count();
         match pruned {

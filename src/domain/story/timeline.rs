@@ -149,7 +149,7 @@ impl Teller<'_> {
                 Some(Moment { time: since, text: format!("From here on, {server} could not be used.") })
             }
             Wait::Resumption => {
-                let Pause { since, uid } = (*pause)?;
+                let Pause { since, uid, .. } = (*pause)?;
                 Some(Moment { time: *since, text: format!("{} paused {server}.", capital(&user(*uid))) })
             }
         }

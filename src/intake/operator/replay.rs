@@ -1,33 +1,21 @@
 //! Issuing again what was issued, for a world that was wiped or went back in time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use super::super::Intake;
+use crate::control::Replayed;
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::replay::{Replay, Selection};
 use crate::failpoint::{Point, crash_at};
 use crate::ledger::{By, LedgerError, Revision};
 
 /// The most votes that are issued again at once: all of them are stored in one transaction, so that a crash cannot
-/// leave half of a replay, and nobody has to find out which half.
-const MOST_VOTES: usize = 5_000;
-
-/// What is issued again, or would be.
-#[derive(Debug, Default, PartialEq)]
-pub struct Replayed {
-    /// How many votes.
-    pub votes: usize,
-    /// How many players.
-    pub players: usize,
-    /// How often each reward.
-    pub rewards: BTreeMap<String, usize>,
-    /// How many commands.
-    pub commands: usize,
-    /// How many votes are left out because they were issued again before.
-    pub before: usize,
-}
+/// leave half of a replay, and nobody has to find out which half. A thousand with long commands take some 40 MiB.
+const MOST_VOTES: usize = 1_000;
+/// How often it is begun anew where something happened to one of the votes meanwhile.
+const MOST_ATTEMPTS: usize = 10;
 
 /// Why nothing is issued again. Shown to the operator.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +25,11 @@ pub enum NotReplayed {
         "more than {MOST_VOTES} votes are meant, and that is the most at once. Take a shorter time with --until, or name a --player or a --reward."
     )]
     TooMany,
+    /// Something happens to these votes all the time.
+    #[error(
+        "these votes change all the time at the moment, so nothing was done. Try again, or take a shorter time with --until."
+    )]
+    Busy,
     /// The ledger has failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -54,18 +47,18 @@ impl Intake {
         selection: Selection,
         uid: Option<u32>,
     ) -> Result<Replayed, NotReplayed> {
-        loop {
-            let (mut replays, summary) = self.select(server, selection.clone(), uid).await?;
+        for _ in 0..MOST_ATTEMPTS {
+            let (replays, summary) = self.select(server, selection.clone(), uid).await?;
             if uid.is_none() || replays.is_empty() {
                 return Ok(summary);
             }
             let mut grants = Vec::with_capacity(2 * replays.len());
-            for (revision, (original, replay)) in &mut replays {
+            for (revision, (original, mut replay)) in replays {
                 if let Stage::Planned(plan) = &mut replay.stage {
                     plan.order = self.next_order();
                 }
-                grants.push((original.clone(), *revision));
-                grants.push((replay.clone(), Revision::NONE));
+                grants.push((original, revision));
+                grants.push((replay, Revision::NONE));
             }
             match self.ledger.put_all(&grants).await {
                 // Something happened to one of them meanwhile.
@@ -74,11 +67,13 @@ impl Intake {
                 Ok(()) => {
                     crash_at(Point::ActRecorded);
                     self.surroundings.report.replayed(server, &summary);
-                    replays.iter().for_each(|(_, (_, replay))| drop(self.go_on(replay)));
+                    let replays = grants.iter().filter(|(grant, _)| grant.replays.is_some());
+                    replays.for_each(|(replay, _)| drop(self.go_on(replay)));
                     return Ok(summary);
                 }
             }
         }
+        Err(NotReplayed::Busy)
     }
 
     /// Every grant that is to be issued again, the oldest first, as it was read, and both as they will be.
