@@ -9,6 +9,8 @@ use crate::api::{PLAYERS, Weather};
 use crate::disk::Loss;
 use votive::sim::game::{Habit, When};
 
+/// What a game says, over and over, that nobody understands.
+pub const NONSENSE: &str = "x";
 /// Votes that are delivered: the numbers below this one.
 pub const VOTES: u8 = 14;
 /// Game servers.
@@ -109,7 +111,7 @@ fn habit() -> impl Strategy<Value = Habit> {
         lag().prop_map(Habit::Late),
         Just(Habit::Withheld),
         Just(Habit::Says("Error executing: boom".to_owned())),
-        Just(Habit::Says("x".repeat(4096))),
+        Just(Habit::Says(NONSENSE.repeat(4096))),
         Just(Habit::Bytes(vec![255; 9])),
         Just(Habit::ClosesBeforeRun),
         (0usize..30).prop_map(Habit::ClosesAfter),

@@ -9,7 +9,7 @@ use votive::domain::reward::InDoubtRule;
 use votive::domain::standing::Standing;
 
 use crate::api::{HOMELESS, NAMELESS, event};
-use crate::history::VOTES;
+use crate::history::{NONSENSE, VOTES};
 use crate::life::{Answer, Effect, Life};
 use crate::model;
 
@@ -201,8 +201,10 @@ impl Claim<'_> {
             InDoubtRule::Repeat => (1 + usize::from(MOST_REPEATS)) * (1 + retries),
             _ => 1,
         };
-        // A game whose answers are wrong may keep to itself that it lacked the objective.
-        let kept_silent = life.misbehaved && award.reward == "late";
+        // A game whose answers are wrong may keep to itself that it lacked the objective, or that the player had left in
+        // this very moment.
+        let nonsense = matches!(&step.finished, Some(Finish::Ran { reply }) if reply.starts_with(NONSENSE));
+        let kept_silent = life.misbehaved && (award.reward == "late" || nonsense && step.needs_player);
         let is_next = award.next_step().is_some_and(|next| next.serial == step.serial);
         match &step.finished {
             Some(Finish::Ran { .. } | Finish::Settled | Finish::Receipt) => (usize::from(!kept_silent), most),
