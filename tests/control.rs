@@ -329,6 +329,57 @@ async fn on_hold_nothing_is_sent_anywhere_until_it_is_resumed() {
 }
 
 #[tokio::test]
+async fn a_pause_during_a_hold_outlives_it() {
+    let mut rig = Rig::new().await;
+    rig.configure("", "", CALL);
+    let mut hold = Command::new("sh");
+    hold.args(["-c", &format!("exec {VOTIVE} \"$@\" --hold"), "sh"]);
+    rig.start_as(hold).await;
+    assert!(good(&rig, &["pause", "survival"]).await.starts_with("Paused survival"));
+    rig.kill().await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    assert_eq!(rig.game.record().logins, 0);
+}
+
+#[tokio::test]
+async fn a_paused_server_stays_paused_under_another_name() {
+    let mut rig = Rig::new().await;
+    rig.configure("", "", CALL);
+    rig.start().await;
+    good(&rig, &["pause", "survival"]).await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    let renamed =
+        std::fs::read_to_string(rig.path("rewards.yaml")).unwrap().replace("  survival:", "  vanilla:");
+    std::fs::write(rig.path("rewards.yaml"), renamed).unwrap();
+    good(&rig, &["reload"]).await;
+    assert!(rig.deliver(&rig.vote("e-2", "Steve")).await.body.contains("vanilla is paused"));
+    rig.kill().await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-3", "Steve").await, 503);
+    assert_eq!(rig.game.record().logins, 0);
+    assert_eq!(good(&rig, &["resume", "vanilla"]).await, "Resumed vanilla; 3 votes are open there.\n");
+    rig.until(|record| record.ran("say").len() == 3).await;
+    rig.kill().await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-4", "Steve").await, 204, "and under the old one as well");
+}
+
+#[tokio::test]
+async fn output_that_nobody_takes_is_an_error_and_no_crash() {
+    let rig = Rig::running().await;
+    for args in [&["pause", "survival"][..], &["resume", "survival"], &["status"], &["votes"]] {
+        let mut command = Command::new(VOTIVE);
+        command.env_clear().args(args).args(["--config".as_ref(), rig.path("rewards.yaml").as_os_str()]);
+        command.stdout(std::fs::File::create("/dev/full").unwrap());
+        let (code, _, err) =
+            told(&tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap());
+        assert_eq!(code, Some(1), "votive {args:?}: {err}");
+        assert!(err.contains("No space left"), "votive {args:?}: {err}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_cancelled_is_not_sent_and_only_a_retry_reopens_it() {
     let mut rig = Rig::running().await;
     let alex = rig.vote("e-1", "Alex");
