@@ -129,6 +129,14 @@ async fn granted() {
 }
 
 #[tokio::test]
+async fn a_reply_that_nobody_knows() {
+    let rig = Rig::running().await;
+    rig.game.once("give", Habit::Says("[Plugin] Hm?".to_owned()));
+    delivered(&rig, "e-1", "Steve", 204).await;
+    told(&rig, "unknown-reply", "e-1", "granted").await;
+}
+
+#[tokio::test]
 async fn delivered_twice() {
     let rig = Rig::running().await;
     delivered(&rig, "e-1", "Steve", 204).await;

@@ -24,6 +24,7 @@ use super::grant::{Grant, Stage};
 use super::outline::{self, Awaited};
 use super::plan::{Plan, Verdict};
 use super::player::PlayerName;
+use super::reply::ReplyRules;
 use super::standing::Wait;
 
 /// What is told to somebody who asks for an event or a player.
@@ -143,6 +144,8 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// The name of the vote's game server, if it is configured today.
     pub server: Option<&'a str>,
+    /// How the owner has its replies read, if it is.
+    pub replies: Option<&'a ReplyRules>,
     /// The first character of a Bedrock player's name, if there are such players.
     pub bedrock_prefix: Option<char>,
     /// What each award waits for that is planned, or whose receipt is to be read.

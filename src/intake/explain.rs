@@ -70,6 +70,7 @@ impl Intake {
         let circumstances = Circumstances {
             now,
             server: server.map(|server| server.name.as_str()),
+            replies: server.map(|server| &server.replies),
             bedrock_prefix: config.players.bedrock_prefix,
             wait: &|award, player| server.map_or(Wait::Turn, |server| self.wait(server, award, player)),
             down,

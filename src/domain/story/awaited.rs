@@ -66,6 +66,14 @@ impl Teller<'_> {
                 next.push(advice);
             }
         }
+        let mut steps = self.awards().iter().flat_map(|award| &award.steps);
+        if let Some(step) = steps.find(|step| self.is_unknown(step)) {
+            next.push(format!(
+                "Nothing, if command {} did what it should: Votive does not know its reply. If that says that it did not, add it to servers.{}.replies.failure in rewards.yaml, and run the command by hand.",
+                number(step),
+                self.server()
+            ));
+        }
         match (next.is_empty(), &self.grant.stage) {
             (_, Stage::Received { .. }) => next.insert(0, "Nothing: Votive asks again by itself.".to_owned()),
             (true, _) if self.grant.is_open() => next.push("Nothing: it goes on by itself.".to_owned()),

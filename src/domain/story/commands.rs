@@ -2,6 +2,7 @@
 
 use super::{CommandState, CommandStory, Teller};
 use crate::domain::award::{Award, AwardState, Finish, Receipt, Step};
+use crate::domain::reply::{self, Meaning};
 use crate::domain::standing::Wait;
 
 impl Teller<'_> {
@@ -14,7 +15,7 @@ impl Teller<'_> {
 
     fn command(&self, award: &Award, step: &Step) -> CommandStory {
         let (state, told, reply) = match &step.finished {
-            Some(finish) => finished(finish, step),
+            Some(finish) => self.finished(finish, step),
             None => self.unfinished(award, step),
         };
         CommandStory {
@@ -67,6 +68,41 @@ impl Teller<'_> {
         }
     }
 
+    fn finished(&self, finish: &Finish, step: &Step) -> (CommandState, String, Option<String>) {
+        let (state, mut told, reply) = match finish {
+            Finish::Ran { reply } => {
+                let known = !self.is_unknown(step);
+                let told =
+                    if known { "ran" } else { "counts as run, with a reply that Votive does not know" };
+                (CommandState::Ran, told.to_owned(), Some(reply.clone()).filter(|reply| !reply.is_empty()))
+            }
+            Finish::Receipt => {
+                (CommandState::Ran, "ran, as its receipt in the game has shown".to_owned(), None)
+            }
+            Finish::Settled => (CommandState::Ran, "ran, as an operator has said".to_owned(), None),
+            Finish::PassedOver { reason } => {
+                (CommandState::PassedOver, format!("passed over: {reason}"), None)
+            }
+        };
+        if step.receipt == Receipt::Lost && state == CommandState::Ran {
+            told.push_str("; but the world has gone back to a time before it");
+        }
+        (state, told, reply)
+    }
+
+    /// Whether nobody can tell by the reply to a step that it did what it should.
+    pub(super) fn is_unknown(&self, step: &Step) -> bool {
+        let (Some(plan), Some(rules)) = (self.plan, self.circumstances.replies) else { return false };
+        // Its receipt has shown it, whatever the game said.
+        let proven = matches!(step.receipt, Receipt::Acknowledged { .. } | Receipt::Removed);
+        match &step.finished {
+            Some(Finish::Ran { reply: said }) if !proven && !step.optional => {
+                reply::read(said, &step.command, &plan.player, rules) == Meaning::Unrecognised
+            }
+            _ => false,
+        }
+    }
+
     /// How the next command of an award stands that is planned.
     fn to_come(&self, award: &Award, step: &Step) -> String {
         let mut told = format!("to be sent; waits for {}", self.obstacle(award).0);
@@ -110,21 +146,6 @@ impl Teller<'_> {
 /// What `votive resolve --step` calls a step.
 pub(super) fn number(step: &Step) -> u64 {
     u64::from(step.serial) + 1
-}
-
-fn finished(finish: &Finish, step: &Step) -> (CommandState, String, Option<String>) {
-    let (state, mut told, reply) = match finish {
-        Finish::Ran { reply } => {
-            (CommandState::Ran, "ran".to_owned(), Some(reply.clone()).filter(|reply| !reply.is_empty()))
-        }
-        Finish::Receipt => (CommandState::Ran, "ran, as its receipt in the game has shown".to_owned(), None),
-        Finish::Settled => (CommandState::Ran, "ran, as an operator has said".to_owned(), None),
-        Finish::PassedOver { reason } => (CommandState::PassedOver, format!("passed over: {reason}"), None),
-    };
-    if step.receipt == Receipt::Lost && state == CommandState::Ran {
-        told.push_str("; but the world has gone back to a time before it");
-    }
-    (state, told, reply)
 }
 
 fn times(number: u8) -> String {

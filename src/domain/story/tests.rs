@@ -78,7 +78,7 @@ fn intent(announced: bool) -> AwardFact {
 }
 
 fn ran() -> AwardFact {
-    AwardFact::Ran { reply: "Gave".to_owned() }
+    AwardFact::Ran { reply: "Gave 3 [Diamond] to Steve".to_owned() }
 }
 
 fn no_outcome() -> AwardFact {
@@ -90,6 +90,7 @@ fn story_in(grant: &Grant, wait: Wait, down: Option<Down<'_>>, arrivals: &[Arriv
     let circumstances = Circumstances {
         now: at(100),
         server: Some("survival"),
+        replies: Some(&ReplyRules::default()),
         bedrock_prefix: None,
         wait: &wait,
         down,
