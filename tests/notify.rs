@@ -331,6 +331,23 @@ async fn a_stop_tells_what_is_left_and_waits_for_nobody_who_does_not_answer() {
     assert!(endpoint.texts().ends_with("(Steve, reward daily, vote e-1)\n"), "{}", endpoint.texts());
 }
 
+/// A command is on its way when it stops, and is refused after that.
+#[tokio::test]
+async fn what_ends_while_votive_stops_is_told_too() {
+    let endpoint = Endpoint::start().await;
+    let mut rig = running(&endpoint, "", TYPO).await;
+    rig.game.once("give", Habit::Withheld);
+    let delivering = tokio::spawn(rig.delivering(&rig.vote("e-1", "Steve")));
+    rig.until(|record| record.ran("give").len() == 1).await;
+    rig.daemon().signal("TERM");
+    rig.daemon().log_line("stopping").await;
+    rig.game.release_replies();
+    let (status, log) = rig.daemon.take().unwrap().ended().await;
+    assert!(status.success(), "{log}");
+    assert!(endpoint.texts().ends_with("(Steve, reward daily, vote e-1)\n"), "{}\n{log}", endpoint.texts());
+    drop(delivering.await);
+}
+
 /// A script that is run as the owner's command.
 fn script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,7 @@
 //! Pausing game servers.
 
 use super::super::Intake;
-use crate::dispatch::pauses::Paused;
+use crate::dispatch::pauses::{Paused, Pauses};
 use crate::domain::act::Pause;
 use crate::domain::grant::Grant;
 use crate::failpoint::{Point, crash_at};
@@ -57,6 +57,11 @@ impl Intake {
         });
         grants.sort_by_key(|grant| grant.plan().map(|plan| plan.order));
         Ok(grants)
+    }
+
+    /// Which game servers are paused, for whoever watches that.
+    pub fn pauses(&self) -> &Pauses {
+        &self.pauses
     }
 
     /// Why the game server of this name is paused, if it is.
