@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,8 @@ use crate::tasks::Tasks;
 
 /// The name of the socket that the command line talks to.
 pub const SOCKET: &str = "votive.sock";
-/// How long the parts may take to stop: more than a worker waits for the command on the wire (9 s), and less than
-/// the service manager waits for us (15 s).
+/// How long the parts may take to stop: more than a worker waits for the command on the wire (9 s), and with the 2 s of
+/// the last notifications less than the service manager waits for us (15 s).
 const DRAIN: Duration = Duration::from_secs(11);
 
 /// Why the daemon did not start, or stopped by itself.
@@ -132,13 +132,21 @@ pub async fn run(
     let tasks = Tasks::default();
     let config = Live::new(config);
     let clock = surroundings.clock.clone();
-    let telling =
-        notifications.run(config.clone(), ledger.clone(), clock.clone(), report.clone(), shutdown.clone());
-    tasks.spawn(telling);
+    // None of the tasks: it tells what these still end, too.
+    let ((pauses, known_pauses), all_ended) = (watch::channel(None), CancellationToken::new());
+    let telling = tokio::spawn(notifications.run(
+        config.clone(),
+        ledger.clone(),
+        known_pauses,
+        clock.clone(),
+        report.clone(),
+        all_ended.clone(),
+    ));
     let intake =
         Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
             .await
             .map_err(ledger_failed)?;
+    pauses.send_replace(Some(intake.pauses().clone()));
     // A listener that is bound has an address.
     let address = listeners.webhook.local_addr().unwrap_or(config.now().webhook.listen);
     tracing::info!("listening on http://{address}{}", config.now().webhook.path);
@@ -146,7 +154,8 @@ pub async fn run(
     let heeding = Arc::clone(&reloader).heed(hangup);
     let watching = listeners.metrics.map(|listener| {
         let ledger = (ledger.clone(), path.clone());
-        let watched = Watched::new(config.clone(), ledger, report.metrics().clone(), clock, shutdown.clone());
+        let (pauses, metrics) = (intake.pauses().clone(), report.metrics().clone());
+        let watched = Watched::new(config.clone(), ledger, pauses, metrics, clock, shutdown.clone());
         tokio::spawn(watch(listener, watched))
     });
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
@@ -180,6 +189,9 @@ pub async fn run(
         tasks.kill();
         tasks.ended().await;
     }
+    all_ended.cancel();
+    // It ends within 2 s, and where it panicked there is nobody to be told.
+    drop(telling.await);
     last_words.sum_up();
     // Until here it says that Votive is not ready.
     watching.iter().for_each(JoinHandle::abort);

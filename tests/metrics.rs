@@ -226,6 +226,10 @@ async fn a_day_on_which_everything_happens_is_told_in_figures() {
     ] {
         assert_eq!(scrape.get(series), value, "{series} in\n{}", scrape.text);
     }
+    for status in ["200", "404", "405"] {
+        let series = format!("votive_deliveries_total{{status=\"{status}\"}}");
+        assert_eq!(scrape.find(&series), None, "{series} counts what is no delivery");
+    }
     let at_least =
         |series: &str, value: f64| assert!(scrape.get(series) >= value, "{series}\n{}", scrape.text);
     at_least("votive_steps_total{outcome=\"ran\",server=\"survival\"}", 2.0);
@@ -279,6 +283,46 @@ async fn what_is_settled_and_granted_later_is_counted_then_and_once() {
         assert_eq!(scrape.get(series), value, "{series} in\n{}", scrape.text);
     }
     assert!(scrape.get("votive_grant_duration_seconds_sum") > 0.0);
+}
+
+/// A vote that is not fetched has no rewards to count.
+#[tokio::test]
+async fn what_is_cancelled_is_counted_as_closed() {
+    let rig = a_day().await;
+    for event in ["e-awaited", "e-down", "e-outage"] {
+        let cancelled = rig.votive(&["cancel", event]).await;
+        assert!(cancelled.status.success(), "{}", String::from_utf8_lossy(&cancelled.stderr));
+    }
+    let scrape = Scrape::of(&rig).await;
+    for (series, value) in [
+        ("votive_awards_ended_total{server=\"survival\",state=\"closed\"}", 1.0),
+        ("votive_awards_ended_total{server=\"creative\",state=\"closed\"}", 1.0),
+        ("votive_awards_ended_total{server=\"lobby\",state=\"closed\"}", 0.0),
+        ("votive_awards_ended_total{server=\"\",state=\"closed\"}", 0.0),
+        ("votive_awards{server=\"survival\",state=\"awaits_player\"}", 0.0),
+    ] {
+        assert_eq!(scrape.get(series), value, "{series} in\n{}", scrape.text);
+    }
+}
+
+/// Also one that is down: nobody expects anything of it.
+#[tokio::test]
+async fn what_waits_for_a_paused_server_is_told_apart() {
+    let rig = a_day().await;
+    for server in ["survival", "creative"] {
+        let paused = rig.votive(&["pause", server]).await;
+        assert!(paused.status.success(), "{}", String::from_utf8_lossy(&paused.stderr));
+    }
+    let scrape = Scrape::of(&rig).await;
+    for (series, value) in [
+        ("votive_awards{server=\"survival\",state=\"paused\"}", 1.0),
+        ("votive_awards{server=\"survival\",state=\"awaits_player\"}", 0.0),
+        ("votive_awards{server=\"survival\",state=\"in_doubt\"}", 1.0),
+        ("votive_awards{server=\"creative\",state=\"paused\"}", 1.0),
+        ("votive_awards{server=\"creative\",state=\"planned\"}", 0.0),
+    ] {
+        assert_eq!(scrape.get(series), value, "{series} in\n{}", scrape.text);
+    }
 }
 
 #[tokio::test]

@@ -190,6 +190,34 @@ async fn a_vote_that_waits_for_long_is_told_and_who_waits_for_a_player_is_not() 
     stop(rig).await;
 }
 
+/// Only this run knows of it: the ledger keeps no such pause.
+#[tokio::test]
+async fn what_is_on_hold_is_not_told_to_wait() {
+    let endpoint = Endpoint::start().await;
+    let rewards = "
+  daily:
+    commands:
+      - run: 'say {player}'
+        require_online: false
+";
+    let mut rig = rig(&endpoint, "  queue_older_than: 1s\n", rewards).await;
+    let on_hold = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec \"$0\" \"$@\" --hold", VOTIVE]);
+        shell
+    };
+    rig.start_as(on_hold()).await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503, "it is on hold");
+    rig.platform.set_outage(Some(ApiAnswer::new(500, "")));
+    assert_eq!(rig.deliver_vote("e-2", "Steve").await, 502);
+    rig.platform.until(|record| record.asked("e-2") >= 3).await;
+    rig.stop().await;
+    rig.start_as(on_hold()).await;
+    let text = endpoint.until_told("A vote has waited for").await.text();
+    assert!(text.contains("e-2 waits for the API of GAMEMONITORING. 1 in all wait"), "{text}");
+    stop(rig).await;
+}
+
 /// The endpoint answers nothing at all, and yet two hundred rewards are given, and another two hundred happenings are
 /// heard: it is let go only after that.
 #[tokio::test]
@@ -329,6 +357,23 @@ async fn a_stop_tells_what_is_left_and_waits_for_nobody_who_does_not_answer() {
     // Well before it would be due by itself.
     stop(rig).await;
     assert!(endpoint.texts().ends_with("(Steve, reward daily, vote e-1)\n"), "{}", endpoint.texts());
+}
+
+/// A command is on its way when it stops, and is refused after that.
+#[tokio::test]
+async fn what_ends_while_votive_stops_is_told_too() {
+    let endpoint = Endpoint::start().await;
+    let mut rig = running(&endpoint, "", TYPO).await;
+    rig.game.once("give", Habit::Withheld);
+    let delivering = tokio::spawn(rig.delivering(&rig.vote("e-1", "Steve")));
+    rig.until(|record| record.ran("give").len() == 1).await;
+    rig.daemon().signal("TERM");
+    rig.daemon().log_line("stopping").await;
+    rig.game.release_replies();
+    let (status, log) = rig.daemon.take().unwrap().ended().await;
+    assert!(status.success(), "{log}");
+    assert!(endpoint.texts().ends_with("(Steve, reward daily, vote e-1)\n"), "{}\n{log}", endpoint.texts());
+    drop(delivering.await);
 }
 
 /// A script that is run as the owner's command.

@@ -9,14 +9,14 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Answer, sentence};
 use super::webhook::wrong_method;
 use crate::config::Live;
-use crate::ledger::{Ledger, LedgerError};
+use crate::dispatch::pauses::Pauses;
+use crate::ledger::{self, Ledger, LedgerError};
 use crate::report::metrics::{Found, Metrics};
 use crate::surroundings::Clock;
 
@@ -36,6 +36,7 @@ pub struct Watched {
     ledger: Ledger,
     /// The ledger's file.
     file: PathBuf,
+    pauses: Pauses,
     metrics: Metrics,
     clock: Clock,
     shutdown: CancellationToken,
@@ -62,12 +63,13 @@ impl Watched {
     pub fn new(
         config: Live,
         (ledger, file): (Ledger, PathBuf),
+        pauses: Pauses,
         metrics: Metrics,
         clock: Clock,
         shutdown: CancellationToken,
     ) -> Self {
         metrics.include(ledger.instruments());
-        Watched { config, ledger, file, metrics, clock, shutdown, turn: Mutex::default() }
+        Watched { config, ledger, file, pauses, metrics, clock, shutdown, turn: Mutex::default() }
     }
 
     async fn is_ready(&self) -> Result<(), NotReady> {
@@ -84,13 +86,13 @@ impl Watched {
             let mut found = Found { is_ready, ..Found::default() };
             let config = watched.config.now();
             watched.ledger.each_open(|record| {
-                watched.metrics.count(&mut found.open, &record.grant, &config);
+                watched.metrics.count(&mut found.open, &record.grant, &config, &watched.pauses);
             })?;
             // A file that is gone has no size; the ledger will say so itself.
             found.ledger_size = std::fs::metadata(&watched.file).map_or(0, |file| file.len());
             Ok(watched.metrics.text(&config, watched.clock.now(), &found))
         };
-        spawn_blocking(read).await.expect("nothing above panics, and nobody aborts it")
+        ledger::reading(read).await
     }
 }
 

@@ -49,47 +49,53 @@ pub async fn handle(
     let deadline = Instant::now() + config.webhook.answer_within;
     let (head, body) = request.into_parts();
     let mut trial = trials.watch(&head);
-    let (answer, span) = match read(&head, body, &config, &report, at, trial.as_mut()).await {
-        Ok(delivery) => {
-            let span = about(&delivery.key);
-            let answer = heed(&delivery, &intake, &report, deadline).instrument(span.clone()).await;
-            report.delivery_heeded(&delivery, at, answer.status());
-            (answer, span)
-        }
-        Err(answer) => (*answer, Span::none()),
+    let answer = if let Some(answer) = no_delivery(&head, &config) {
+        answer
+    } else {
+        let (answer, span) = match read(body, &config, &report, at, trial.as_mut()).await {
+            Ok(delivery) => {
+                let span = about(&delivery.key);
+                let answer = heed(&delivery, &intake, &report, deadline).instrument(span.clone()).await;
+                report.delivery_heeded(&delivery, at, answer.status());
+                (answer, span)
+            }
+            Err(answer) => (*answer, Span::none()),
+        };
+        span.in_scope(|| report.delivery_answered(answer.status()));
+        answer
     };
-    span.in_scope(|| report.delivery_answered(answer.status()));
     if let Some(trial) = trial {
         trial.answered(answer.status());
     }
     answer
 }
 
+/// The answer to a request that is not meant as a delivery.
+fn no_delivery(head: &Parts, config: &Config) -> Option<Answer> {
+    let path = head.uri.path();
+    if path == HEALTH_PATH {
+        return Some(match head.method {
+            Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
+            _ => wrong_method("GET"),
+        });
+    }
+    if path != config.webhook.path {
+        return Some(sentence(StatusCode::NOT_FOUND, NOTHING_HERE));
+    }
+    (head.method != Method::POST).then(|| wrong_method("POST"))
+}
+
 /// The delivery that a request brings, which arrived at this time.
 ///
 /// # Errors
-/// The answer to one that brings none, or asks for something else.
+/// The answer to one that brings none.
 async fn read(
-    head: &Parts,
     body: Incoming,
     config: &Config,
     report: &Report,
     at: Timestamp,
     trial: Option<&mut trial::Request>,
 ) -> Result<Delivery, Box<Answer>> {
-    let path = head.uri.path();
-    if path == HEALTH_PATH {
-        return Err(Box::new(match head.method {
-            Method::GET | Method::HEAD => sentence(StatusCode::OK, "ok"),
-            _ => wrong_method("GET"),
-        }));
-    }
-    if path != config.webhook.path {
-        return Err(Box::new(sentence(StatusCode::NOT_FOUND, NOTHING_HERE)));
-    }
-    if head.method != Method::POST {
-        return Err(Box::new(wrong_method("POST")));
-    }
     let body = read_body(body).await.map_err(|why| Box::new(without_body(why)))?;
     if let Some(trial) = trial {
         trial.body(&body);

@@ -9,7 +9,6 @@ use std::io;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::task::spawn_blocking;
 
 use super::{
     Action, Arc, AwardFact, EventKey, Fact, Grant, Illegal, Instant, Intake, LedgerError, Stage, Standing,
@@ -20,7 +19,7 @@ use crate::domain::award::{Award, AwardState};
 use crate::domain::event::TEST_VOTE;
 use crate::domain::vote::ServerRef;
 use crate::failpoint::{Point, crash_at};
-use crate::ledger::{By, Cursor, Record};
+use crate::ledger::{self, By, Cursor, Record};
 
 /// How many grants are pruned in one transaction.
 const PRUNED_AT_ONCE: usize = 256;
@@ -219,7 +218,7 @@ impl Intake {
         };
         let grant = self.ledger.update(&seen.event, decide).await??;
         crash_at(Point::ActRecorded);
-        self.surroundings.report.cancelled(&grant.event);
+        self.surroundings.report.cancelled(&grant, &self.config.now(), act.at);
         // Whoever still asks the API for it finds out that there is no need.
         self.board.follow(&grant.event).0.nudge();
         if let Some(plan) = grant.plan() {
@@ -346,8 +345,7 @@ impl Intake {
         &self,
         read: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        // It fails only where the runtime ends, or where reading panicked: then the ledger has as good as failed.
-        spawn_blocking(read).await.unwrap_or_else(|error| Err(LedgerError::Failed(error.to_string().into())))
+        ledger::reading(read).await
     }
 
     /// A backup of the ledger as it is at this moment, in pieces. It breaks off when Votive is stopped.

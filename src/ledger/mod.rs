@@ -23,6 +23,7 @@ use redb::{
     Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::act::Pause;
@@ -474,6 +475,17 @@ impl Ledger {
         self.failure.check()?;
         read(&self.database).map_err(|error| self.failure.set(&error))
     }
+}
+
+/// Reads much of a ledger, without keeping others from their work meanwhile.
+///
+/// # Errors
+/// What `read` gives; [`LedgerError::Failed`] where it does not end.
+pub(crate) async fn reading<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    // It fails only where the runtime ends, or where reading panicked: then the ledger has as good as failed.
+    spawn_blocking(read).await.unwrap_or_else(|error| Err(LedgerError::Failed(error.to_string().into())))
 }
 
 fn grant_change(grant: &Grant, expected: Revision) -> Result<Change, Unreadable> {

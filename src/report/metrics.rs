@@ -17,6 +17,7 @@ use prometheus::{
 
 use super::NO_SERVER;
 use crate::config::{Config, GameServer};
+use crate::dispatch::pauses::Pauses;
 use crate::domain::award::{Award, AwardFact, AwardState};
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::vote::Vote;
@@ -41,10 +42,11 @@ const GRANTED: &str = "granted";
 const REFUSED: &str = "refused";
 const CLOSED: &str = "closed";
 /// Where what is open stands. `received` are grants, whose awards are not known yet.
-const OPEN_STATES: [&str; 6] = [RECEIVED, PLANNED, AWAITS_PLAYER, SENDING, AWAITS_RECEIPT, IN_DOUBT];
+const OPEN_STATES: [&str; 7] = [RECEIVED, PLANNED, AWAITS_PLAYER, PAUSED, SENDING, AWAITS_RECEIPT, IN_DOUBT];
 const RECEIVED: &str = "received";
 const PLANNED: &str = "planned";
 const AWAITS_PLAYER: &str = "awaits_player";
+const PAUSED: &str = "paused";
 const SENDING: &str = "sending";
 const AWAITS_RECEIPT: &str = "awaits_receipt";
 const IN_DOUBT: &str = "in_doubt";
@@ -330,10 +332,14 @@ impl Metrics {
     }
 
     /// Counts one of the grants that are open or have receipts.
-    pub fn count(&self, open: &mut Open, grant: &Grant, config: &Config) {
+    pub fn count(&self, open: &mut Open, grant: &Grant, config: &Config, pauses: &Pauses) {
         let server = grant.vote().and_then(|vote| config.server(&vote.server));
-        let is_up = server.is_some_and(|server| lock(&self.0.up).get(&server.rcon) == Some(&true));
-        open.count(grant, server.map_or("", |server| &server.name), is_up);
+        let server_is = match server {
+            Some(server) if pauses.of(&server.name, &server.ids).is_some() => ServerIs::Paused,
+            Some(server) if lock(&self.0.up).get(&server.rcon) == Some(&true) => ServerIs::Up,
+            _ => ServerIs::NotUp,
+        };
+        open.count(grant, server.map_or("", |server| &server.name), server_is);
     }
 
     /// Everything that is measured, as Prometheus reads it, for `config`.
@@ -409,10 +415,12 @@ pub struct Open {
 }
 
 impl Open {
-    fn count(&mut self, grant: &Grant, server: &str, is_up: bool) {
+    fn count(&mut self, grant: &Grant, server: &str, server_is: ServerIs) {
         let states: Vec<&'static str> = match &grant.stage {
             Stage::Received { .. } => vec![RECEIVED],
-            Stage::Planned(plan) => plan.awards.iter().filter_map(|award| open_state(award, is_up)).collect(),
+            Stage::Planned(plan) => {
+                plan.awards.iter().filter_map(|award| open_state(award, server_is)).collect()
+            }
             Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => vec![],
         };
         self.grants += i64::from(!states.is_empty());
@@ -424,13 +432,23 @@ impl Open {
     }
 }
 
-/// Where an award stands that is open, on a server that can be used or not.
-fn open_state(award: &Award, server_is_up: bool) -> Option<&'static str> {
+/// Whether a game server can be used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ServerIs {
+    Paused,
+    Up,
+    /// Down, not known yet, or not configured.
+    NotUp,
+}
+
+/// Where an award stands that is open.
+fn open_state(award: &Award, server_is: ServerIs) -> Option<&'static str> {
+    let needs_player = award.next_step().is_some_and(|step| step.needs_player);
     match award.state {
-        AwardState::Planned if server_is_up && award.next_step().is_some_and(|step| step.needs_player) => {
-            Some(AWAITS_PLAYER)
-        }
+        AwardState::Planned if server_is == ServerIs::Paused => Some(PAUSED),
+        AwardState::Planned if server_is == ServerIs::Up && needs_player => Some(AWAITS_PLAYER),
         AwardState::Planned => Some(PLANNED),
+        AwardState::InDoubt { .. } if award.awaits_receipt() && server_is == ServerIs::Paused => Some(PAUSED),
         AwardState::Sending => Some(SENDING),
         AwardState::InDoubt { .. } if award.awaits_receipt() => Some(AWAITS_RECEIPT),
         AwardState::InDoubt { .. } => Some(IN_DOUBT),

@@ -119,7 +119,7 @@ impl Report {
         self.metrics.configured(now);
     }
 
-    /// A delivery was answered, of whatever kind.
+    /// A delivery was answered, or what came in the place of one.
     pub(crate) fn delivery_answered(&self, status: StatusCode) {
         self.metrics.delivery(status);
         tracing::debug!(status = status.as_u16(), "delivery answered");
@@ -415,9 +415,15 @@ impl Report {
         tracing::warn!(%server, votes, commands, "issued again for the operator");
     }
 
-    /// The operator wants no more of it.
-    pub(crate) fn cancelled(&self, event: &EventKey) {
-        let _about = about(event).entered();
+    /// The operator wants no more of it, and has closed what was still to come at this time.
+    pub(crate) fn cancelled(&self, grant: &Grant, config: &Config, at: Timestamp) {
+        let _about = about(&grant.event).entered();
+        if let Some(plan) = grant.plan() {
+            let closed = |award: &&Award| award.state == AwardState::Closed && award.since == Some(at);
+            for award in plan.awards.iter().filter(closed) {
+                self.metrics.award(server_name(plan, config), &award.state);
+            }
+        }
         tracing::info!("cancelled by the operator");
     }
 

@@ -159,6 +159,7 @@ impl Daemon {
         let watched = Watched::new(
             live.clone(),
             (ledger.clone(), file),
+            intake.pauses().clone(),
             report.metrics().clone(),
             clock,
             shutdown.clone(),

@@ -1,7 +1,7 @@
 //! Pausing game servers.
 
 use super::super::Intake;
-use crate::dispatch::pauses::Paused;
+use crate::dispatch::pauses::{Paused, Pauses};
 use crate::domain::act::Pause;
 use crate::domain::event::EventKey;
 use crate::domain::vote::ServerRef;
@@ -82,6 +82,11 @@ impl Intake {
         let config = self.config.now();
         let found = config.servers.iter().find(|configured| configured.name == server);
         found.map_or_else(Vec::new, |found| found.ids.clone())
+    }
+
+    /// Which game servers are paused, for whoever watches that.
+    pub fn pauses(&self) -> &Pauses {
+        &self.pauses
     }
 
     /// Why the game server of this name is paused, if it is.

@@ -8,23 +8,26 @@ mod message;
 mod send;
 pub(super) mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Report;
-use crate::config::{About, Config, Live, Notify, Secret};
-use crate::ledger::{Ledger, LedgerError};
+use crate::config::{About, Config, GameServer, Live, Notify, Secret};
+use crate::dispatch::pauses::Pauses;
+use crate::ledger::{self, Ledger};
 use crate::surroundings::Clock;
 use gather::{Gathering, Oldest};
 use message::Message;
 use send::Carrier;
+use words::{Queue, ServerIs};
 
 pub(super) use message::Line;
 
@@ -182,14 +185,16 @@ struct Running {
 }
 
 impl Notifications {
-    /// Tells what it hears, until the shutdown; then says what is left, within 2 s.
+    /// Tells what it hears, until `ended`; then says what is left, within 2 s. It knows what waits once it is told
+    /// the `pauses`.
     pub(crate) async fn run(
         mut self,
         mut config: Live,
         ledger: Ledger,
+        pauses: watch::Receiver<Option<Pauses>>,
         clock: Clock,
         report: Report,
-        shutdown: CancellationToken,
+        ended: CancellationToken,
     ) {
         let mut now = config.now();
         let mut running = Running {
@@ -207,7 +212,7 @@ impl Notifications {
             let wake = running.gathering.wake_at();
             let asks = checks.is_empty() && running.gathering.tells_of(About::Queue);
             tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = ended.cancelled() => break,
                 () = config.changed() => {
                     config.take_note();
                     now = config.now();
@@ -221,8 +226,8 @@ impl Notifications {
                     }
                 }
                 _ = ticks.tick(), if asks => {
-                    let (ledger, config, at) = (ledger.clone(), Arc::clone(&now), clock.now());
-                    checks.spawn(async move { check(ledger, config, at).await });
+                    let down = running.gathering.down_for(Instant::now());
+                    checks.spawn(check(ledger.clone(), Arc::clone(&now), pauses.clone(), down, clock.now()));
                 }
                 Some(oldest) = checks.join_next() => {
                     running.gathering.queue_is(oldest.ok().flatten(), Instant::now());
@@ -256,15 +261,28 @@ fn is_news(planned_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(planned_at).unsigned_abs() <= NEWS
 }
 
-/// Asks the ledger for the oldest vote that waits, where that is in nobody's way.
-async fn check(ledger: Ledger, config: Arc<Config>, now: Timestamp) -> Option<Oldest> {
-    let read = move || -> Result<Option<Oldest>, LedgerError> {
-        let (attended, paused) = (ledger.attended_grants()?, ledger.pauses()?);
-        let is_paused = |server: &str| paused.contains_key(server);
-        Ok(words::oldest(attended.iter().map(|record| &record.grant), &config, is_paused, now))
+/// Asks the ledger for the oldest vote that waits, where that is in nobody's way. `down` has the addresses of the game
+/// servers that are down, and for how long.
+async fn check(
+    ledger: Ledger,
+    config: Arc<Config>,
+    mut pauses: watch::Receiver<Option<Pauses>>,
+    down: BTreeMap<String, Duration>,
+    now: Timestamp,
+) -> Option<Oldest> {
+    let pauses = pauses.wait_for(Option::is_some).await.ok()?.clone()?;
+    let server_is = move |server: &GameServer| match down.get(&server.rcon) {
+        _ if pauses.of(&server.name, &server.ids).is_some() => ServerIs::Paused,
+        Some(time) => ServerIs::Down(*time),
+        None => ServerIs::Well,
+    };
+    let read = move || {
+        let mut queue = Queue::default();
+        ledger.each_open(|record| queue.add(&record.grant, &config, &server_is, now))?;
+        Ok(queue.oldest())
     };
     // A ledger that fails ends the daemon, and the log says so.
-    spawn_blocking(read).await.ok()?.ok()?
+    ledger::reading(read).await.ok()?
 }
 
 impl Running {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::gather::Oldest;
 use super::message::{Line, escaped};
@@ -122,44 +122,84 @@ pub(in crate::report) fn announced(
     announce.text.render(&values).map(Some)
 }
 
-/// The oldest of the grants that wait for something that should come by itself: the API, a game server, their turn. Who
-/// waits for a player or for the owner, as what is paused does, does not count: that can rightly take days, and is told otherwise.
-pub(super) fn oldest<'g>(
-    grants: impl Iterator<Item = &'g Grant>,
-    config: &Config,
-    is_paused: impl Fn(&str) -> bool,
-    now: Timestamp,
-) -> Option<Oldest> {
-    let waiting: Vec<(&Grant, String)> =
-        grants.filter_map(|grant| Some((grant, awaited(grant, config, &is_paused)?))).collect();
-    let (grant, awaited) = waiting.iter().min_by_key(|(grant, _)| grant.received_at)?;
-    let player = grant.plan().map_or_else(String::new, |plan| format!(" of {}", plan.player));
-    Some(Oldest {
-        what: format!("{}{player} waits for {awaited}", grant.event),
-        // The clock may have gone back.
-        age: Duration::try_from(now.duration_since(grant.received_at)).unwrap_or_default(),
-        waiting: waiting.len() as u64,
-    })
+/// The grants that wait for something that should come by itself: the API, a game server, their turn. Who waits for a
+/// player or for the owner, as what is paused does, does not count: that can rightly take days, and is told otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// For how long the oldest has waited, and what it is. Less than nothing where the clock has gone back.
+    oldest: Option<(SignedDuration, String)>,
+    waiting: u64,
 }
 
-/// What an open grant waits for besides its player and its owner, if anything.
-fn awaited(grant: &Grant, config: &Config, is_paused: impl Fn(&str) -> bool) -> Option<String> {
+/// What is known of a game server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum ServerIs {
+    /// It can be used, or nobody has needed it.
+    Well,
+    /// For so long.
+    Down(Duration),
+    /// By the operator.
+    Paused,
+}
+
+impl Queue {
+    /// Looks at one grant, as it is `now`.
+    pub(super) fn add(
+        &mut self,
+        grant: &Grant,
+        config: &Config,
+        server_is: impl Fn(&GameServer) -> ServerIs,
+        now: Timestamp,
+    ) {
+        let Some((awaited, at_most)) = awaited(grant, config, server_is) else { return };
+        self.waiting += 1;
+        let age = now.duration_since(grant.received_at).min(at_most);
+        if self.oldest.as_ref().is_none_or(|(oldest, _)| age > *oldest) {
+            let player = grant.plan().map_or_else(String::new, |plan| format!(" of {}", plan.player));
+            self.oldest = Some((age, format!("{}{player} waits for {awaited}", grant.event)));
+        }
+    }
+
+    /// The oldest of those that wait, if any does.
+    pub(super) fn oldest(self) -> Option<Oldest> {
+        let (age, what) = self.oldest?;
+        Some(Oldest { what, age: Duration::try_from(age).unwrap_or_default(), waiting: self.waiting })
+    }
+}
+
+/// What an open grant waits for besides its player and its owner, if anything, and for how long at most it has: one that
+/// needs only its player has waited for the game server since that is down.
+fn awaited(
+    grant: &Grant,
+    config: &Config,
+    server_is: impl Fn(&GameServer) -> ServerIs,
+) -> Option<(String, SignedDuration)> {
+    let always = SignedDuration::MAX;
     let plan = match &grant.stage {
-        Stage::Received { .. } => return Some("the API of GAMEMONITORING".to_owned()),
+        Stage::Received { .. } => return Some(("the API of GAMEMONITORING".to_owned(), always)),
         Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => return None,
         Stage::Planned(_) if !grant.is_open() => return None,
         Stage::Planned(plan) => plan,
     };
     let Some(server) = config.server(&plan.vote.server) else {
-        return Some(format!("a server that rewards.yaml does not have ({})", plan.vote.server));
+        let gone = format!("a server that rewards.yaml does not have ({})", plan.vote.server);
+        return Some((gone, always));
     };
+    let needs_player = |award: &Award| award.next_step().is_some_and(|step| step.needs_player);
     let by_itself = |award: &Award| match award.state {
-        AwardState::Planned => award.next_step().is_some_and(|step| !step.needs_player),
+        AwardState::Planned => !needs_player(award),
         AwardState::Sending => true,
         AwardState::InDoubt { .. } => award.awaits_receipt(),
         AwardState::Done | AwardState::Refused { .. } | AwardState::Closed => false,
     };
-    (!is_paused(&server.name) && plan.awards.iter().any(by_itself)).then(|| server.name.clone())
+    let planned = |award: &Award| award.state == AwardState::Planned;
+    let at_most = match server_is(server) {
+        ServerIs::Paused => return None,
+        _ if plan.awards.iter().any(by_itself) => always,
+        ServerIs::Down(time) if plan.awards.iter().any(planned) => time.try_into().unwrap_or(always),
+        ServerIs::Down(_) | ServerIs::Well => return None,
+    };
+    Some((server.name.clone(), at_most))
 }
 
 #[cfg(test)]
@@ -226,6 +266,16 @@ mod tests {
         AwardState::InDoubt { reason: "nobody knows".to_owned(), since: at(0) }
     }
 
+    fn oldest<'g>(
+        grants: impl Iterator<Item = &'g Grant>,
+        server_is: impl Fn(&GameServer) -> ServerIs,
+        now: i64,
+    ) -> Option<Oldest> {
+        let (config, mut queue) = (config(Notify::default()), Queue::default());
+        grants.for_each(|grant| queue.add(grant, &config, &server_is, at(now)));
+        queue.oldest()
+    }
+
     #[test]
     fn what_waits_for_its_player_or_for_its_owner_is_not_in_the_queue() {
         let fetched = Stage::Received { attempts: 1, elapsed: 0, retried: false, why: None };
@@ -236,8 +286,8 @@ mod tests {
             planned("e-done", 0, 9, vec![award(false, AwardState::Done), award(false, AwardState::Closed)]),
             grant("e-refused", 0, refused),
         ];
-        let config = config(Notify::default());
-        assert_eq!(oldest(calm.iter(), &config, |_| false, at(100)), None);
+        let well = |_: &GameServer| ServerIs::Well;
+        assert_eq!(oldest(calm.iter(), well, 100), None);
         let both = vec![award(true, AwardState::Planned), award(false, AwardState::Sending)];
         let waiting = [
             (grant("e-api", 90, fetched), "e-api waits for the API of GAMEMONITORING", 10),
@@ -249,13 +299,27 @@ mod tests {
             ),
         ];
         for (grant, what, age) in &waiting {
-            let alone = oldest(calm.iter().chain([grant]), &config, |_| false, at(100)).unwrap();
+            let alone = oldest(calm.iter().chain([grant]), well, 100).unwrap();
             assert_eq!((alone.what.as_str(), alone.age.as_secs(), alone.waiting), (*what, *age, 1));
         }
-        let all = oldest(waiting.iter().map(|(grant, ..)| grant), &config, |_| false, at(0)).unwrap();
+        let all = oldest(waiting.iter().map(|(grant, ..)| grant), well, 0).unwrap();
         assert_eq!((all.what.as_str(), all.age, all.waiting), (waiting[1].1, Duration::ZERO, 3));
-        let paused = |server: &str| server == "survival";
-        assert_eq!(oldest([&waiting[1].0].into_iter(), &config, paused, at(100)), None);
+        assert_eq!(oldest([&waiting[1].0].into_iter(), |_| ServerIs::Paused, 100), None);
+    }
+
+    #[test]
+    fn who_needs_a_player_waits_for_the_server_while_that_is_down() {
+        let grants = [
+            planned("e-player", 0, 1, vec![award(true, AwardState::Planned)]),
+            planned("e-doubt", 0, 1, vec![award(true, in_doubt())]),
+            planned("e-late", 95, 1, vec![award(true, AwardState::Planned)]),
+        ];
+        let down = |_: &GameServer| ServerIs::Down(Duration::from_secs(10));
+        let found = oldest(grants.iter(), down, 100).unwrap();
+        assert_eq!(found.what, "e-player of Steve waits for survival");
+        assert_eq!((found.age.as_secs(), found.waiting), (10, 2), "not for the time before");
+        let late = oldest(grants[2..].iter(), down, 100).unwrap();
+        assert_eq!(late.age.as_secs(), 5);
     }
 
     #[test]

@@ -127,6 +127,17 @@ fn a_target_is_told_after_a_moment_and_then_at_most_once_a_minute() {
 }
 
 #[test]
+fn it_knows_which_servers_are_down_and_for_how_long() {
+    let mut test = Test::new(notify());
+    test.hear(SECOND, down("refuses"));
+    test.hear(2 * SECOND, down("is silent"));
+    let known = |test: &Test| test.gathering.down_for(test.begun + 10 * SECOND);
+    assert_eq!(known(&test), BTreeMap::from([("a:1".to_owned(), 9 * SECOND)]));
+    test.hear(3 * SECOND, back());
+    assert_eq!(known(&test), BTreeMap::new());
+}
+
+#[test]
 fn what_comes_while_a_message_is_on_its_way_waits_for_its_end_and_who_was_told_is_not_held_up() {
     let mut test = Test::new(notify());
     let at = |seconds: u64| test.begun + Duration::from_secs(seconds);
