@@ -104,6 +104,13 @@ impl Link {
         self.down.is_some()
     }
 
+    /// Nothing is to be done. What is known of a server that is down is old by the time that something is, so it is tried
+    /// at once then.
+    pub(super) fn rest(&mut self) {
+        self.retry_at = None;
+        self.contact.known().down = None;
+    }
+
     /// The configuration is another one: what kept the server from being used may be corrected, and what could not be
     /// read may be readable. So there is no waiting before the next attempt.
     pub(super) fn reconsider(&mut self) {

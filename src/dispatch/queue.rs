@@ -83,6 +83,11 @@ impl Queue {
         })
     }
 
+    /// Whether nothing waits, not even for somebody who is away.
+    pub(super) fn is_empty(&self) -> bool {
+        self.anytime.is_empty() && self.players.is_empty()
+    }
+
     /// Takes a job out.
     pub(super) fn remove(&mut self, job: &Job) {
         self.remove_at(&job.place, &job.player);

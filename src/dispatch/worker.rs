@@ -138,6 +138,9 @@ impl Worker {
             self.polled = Some(now);
             self.queue.ask_again();
         }
+        if self.queue.is_empty() {
+            self.link.rest();
+        }
         match self.queue.next().cloned() {
             None if self.link.is_fresh() && self.tidy().await? => {}
             None => self.wait_until(poll).await?,

@@ -175,6 +175,22 @@ fn a_pause_outlives_the_daemon_and_loses_nothing() {
     }
 }
 
+/// A server that was down when what waited for it was cancelled is not told to be down for ever after.
+#[test]
+fn what_was_known_of_a_server_that_nobody_needed_any_more_is_forgotten() {
+    holds(PLAIN, async |life| {
+        life.perform(&Op::Stop { server: 0 }).await;
+        life.is_delivered(0).await;
+        life.wait(SECOND).await;
+        life.act(Act::Cancel { vote: 0, replay: false }).await;
+        life.perform(&Op::Start { server: 0 }).await;
+        life.wait(HOUR).await;
+        life.is_delivered(1).await;
+        life.wait(SECOND).await;
+        assert_eq!(life.statuses(), [503, 204]);
+    });
+}
+
 #[test]
 fn a_command_that_is_being_made_ready_when_its_server_is_paused_is_not_sent() {
     holds(PLAIN, async |life| {
