@@ -249,7 +249,7 @@ async fn an_outage_of_the_api_ends_and_everything_arrives_also_after_a_restart()
     rig.platform.stop().await;
     rig.platform.vote("f-1", "Steve", 1);
     assert_eq!(rig.deliver_vote("f-1", "Steve").await, 502);
-    rig.platform.start_again().await.unwrap();
+    rig.platform.start_again().unwrap();
     rig.until(|record| record.ran("give").len() == 21).await;
 }
 

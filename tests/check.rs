@@ -303,7 +303,7 @@ async fn an_api_that_does_not_know_the_vote_that_there_is_not_answers_and_any_ot
     assert_eq!(code, 1);
     let api = format!("the API ({}): failed\n    error: the API cannot be reached: ", rig.platform.api_url());
     assert!(said.contains(&api) && said.ends_with("online: 1 of 2 did not pass: the API\n"), "{said}");
-    rig.platform.start_again().await.unwrap();
+    rig.platform.start_again().unwrap();
     let (document, code) = document(&rig, &["--online"]).await;
     assert_eq!((code, &document["online"]["api"]["answers"]), (0, &json!(true)));
 }
@@ -332,10 +332,10 @@ async fn one_server_that_fails_is_named_and_all_are_asked_at_the_same_time() {
     let rig = Rig::new().await;
     let password = std::fs::read_to_string(rig.path("secrets/password")).unwrap().trim_end().to_owned();
     let skyblock = Game::start(GameOptions { password, ..GameOptions::default() }).unwrap();
-    let down = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let free = down.local_addr().unwrap();
-    drop(down);
-    rig.configure("", &(another("skyblock", 2, skyblock.address()) + &another("lobby", 3, free)), DAILY);
+    let lobby = Game::start(GameOptions::default()).unwrap();
+    lobby.stop().await;
+    let down = lobby.address();
+    rig.configure("", &(another("skyblock", 2, skyblock.address()) + &another("lobby", 3, down)), DAILY);
     // Neither is answered before the other was asked as well.
     for game in [&rig.game, &skyblock] {
         game.always("", Habit::Withheld);
@@ -355,7 +355,7 @@ async fn one_server_that_fails_is_named_and_all_are_asked_at_the_same_time() {
     assert_eq!(code, 1);
     let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
     assert!(at("\nsurvival (") < at("\nskyblock ("), "{said}");
-    assert!(at("\nskyblock (") < at(&format!("\nlobby ({free}): failed")), "{said}");
+    assert!(at("\nskyblock (") < at(&format!("\nlobby ({down}): failed")), "{said}");
     assert!(said.ends_with("online: 1 of 4 did not pass: lobby\n"), "{said}");
 }
 

@@ -3,10 +3,12 @@
 
 mod raw;
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use raw::Raw;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use votive::rcon::frame::{COMMAND, Frame, LOGIN, REFUSED_ID, REPLY};
 use votive::sim::game::{Game, GameOptions, Habit, Record, When};
 
@@ -198,7 +200,8 @@ async fn a_stop_closes_everything_and_a_start_keeps_the_world() {
     game.until(|record| record.received == 2).await;
     game.stop().await;
     assert_eq!(raw.bytes_until_closed().await, b"");
-    assert!(tokio::net::TcpStream::connect(game.address()).await.is_err());
+    let refused = TcpStream::connect(game.address()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     game.stop().await;
     game.release();
     game.start_again().unwrap();

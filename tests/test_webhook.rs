@@ -4,7 +4,6 @@
 mod rig;
 
 use std::future::{self, Future};
-use std::net::TcpListener as Port;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,14 +194,13 @@ async fn an_address_where_nobody_answers() {
     // Longer than a name may be: nobody has to be asked.
     let name = "a".repeat(64);
     fails(&rig, &format!("http://{name}.example{PATH}"), &["leads nowhere", "A or AAAA record"]).await;
-    let free = Port::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    fails(&rig, &url(free), &["the connection was refused", "Start your web server"]).await;
+    let door = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    door.bind(&SockAddr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+    let address = door.local_addr().unwrap().as_socket().unwrap();
+    fails(&rig, &url(address.port()), &["the connection was refused", "Start your web server"]).await;
 
-    // A door at which as many wait as may: the system drops whoever comes then.
-    let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    full.bind(&SockAddr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
-    full.listen(0).unwrap();
-    let address = full.local_addr().unwrap().as_socket().unwrap();
+    // Where as many wait as may, the system drops whoever comes then.
+    door.listen(0).unwrap();
     let mut waiting = Vec::new();
     while let Ok(Ok(stream)) = timeout(Duration::from_millis(500), TcpStream::connect(address)).await {
         waiting.push(stream);

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +37,8 @@ pub use world::{Looks, Style};
 
 use habits::Habits;
 use world::World;
+
+use super::port::Port;
 
 /// What a simulated game server is like from its start.
 #[derive(Clone, Debug)]
@@ -130,8 +132,8 @@ pub struct Game {
 /// What the handles, the main thread and the connections share.
 struct Shared {
     address: SocketAddr,
-    /// Whether a socket is bound to the address while the server runs.
-    listens: bool,
+    /// `None` for a server that listens nowhere.
+    port: Option<Port>,
     state: Mutex<State>,
     record: Mutex<Record>,
     /// Told of every change of the record. A `watch` would wake several who wait in an order that it draws.
@@ -197,9 +199,9 @@ impl Game {
     /// # Errors
     /// Where the port cannot be bound.
     pub fn start(options: GameOptions) -> io::Result<Game> {
-        let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
-        let game = Game::new(options, listener.local_addr()?, true);
-        game.run(Some(listener));
+        let port = Port::take(options.port)?;
+        let game = Game::new(options, port.address()?, Some(port));
+        game.start_again()?;
         Ok(game)
     }
 
@@ -207,16 +209,16 @@ impl Game {
     /// else is as with a port. Call it within a tokio runtime.
     pub fn without_port(options: GameOptions) -> Game {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        let game = Game::new(options, address, false);
+        let game = Game::new(options, address, None);
         game.run(None);
         game
     }
 
-    fn new(options: GameOptions, address: SocketAddr, listens: bool) -> Game {
+    fn new(options: GameOptions, address: SocketAddr, port: Option<Port>) -> Game {
         Game {
             shared: Arc::new(Shared {
                 address,
-                listens,
+                port,
                 state: Mutex::new(State {
                     password: options.password,
                     logins: Logins::default(),
@@ -261,7 +263,7 @@ impl Game {
     }
 
     /// Stops the server: when this returns, connections and port are closed, and commands that had not run are gone.
-    /// Players, inventories and the record stay.
+    /// Players, inventories and the record stay, and nobody else gets the port.
     pub async fn stop(&self) {
         let run = self.shared.state().run.take();
         if let Some(run) = run {
@@ -274,10 +276,10 @@ impl Game {
     /// Starts a stopped server again, on the same port if it has one. One that runs goes on.
     ///
     /// # Errors
-    /// Where the port was taken in the meantime.
+    /// Where the port cannot be opened.
     pub fn start_again(&self) -> io::Result<()> {
         if self.shared.state().run.is_none() {
-            let listener = self.shared.listens.then(|| listen(self.shared.address)).transpose()?;
+            let listener = self.shared.port.as_ref().map(Port::listen).transpose()?;
             self.run(listener);
         }
         Ok(())
@@ -418,14 +420,6 @@ impl Game {
     pub fn release_replies(&self) {
         self.shared.releases.notify_waiters();
     }
-}
-
-/// A listener on an address that the same server may have left a moment ago.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(1024)
 }
 
 /// Serves one more connection, and says whether the server runs. Otherwise the socket is closed as it is dropped.

@@ -8,3 +8,4 @@
 pub mod game;
 pub mod network;
 pub mod platform;
+mod port;

@@ -7,7 +7,7 @@ mod delivery;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use delivery::{Answered, Delivery};
+
+use super::port::Port;
 
 /// An answer of the API, right or wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +99,7 @@ pub struct Platform {
 
 struct Shared {
     address: SocketAddr,
+    port: Port,
     token: String,
     state: Mutex<State>,
     record: watch::Sender<PlatformRecord>,
@@ -141,21 +144,23 @@ impl Shared {
 }
 
 impl Platform {
-    /// Starts a platform whose project has this signing token, on a port that the system chooses.
+    /// Starts a platform whose project has this signing token, on a port that the system chooses. Call it within a
+    /// tokio runtime.
     ///
     /// # Errors
     /// Where no port can be bound.
-    pub async fn start(signing_token: &str) -> io::Result<Platform> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub fn start(signing_token: &str) -> io::Result<Platform> {
+        let port = Port::take(0)?;
         let platform = Platform {
             shared: Arc::new(Shared {
-                address: listener.local_addr()?,
+                address: port.address()?,
+                port,
                 token: signing_token.to_owned(),
                 state: Mutex::default(),
                 record: watch::Sender::default(),
             }),
         };
-        platform.run(listener);
+        platform.start_again()?;
         Ok(platform)
     }
 
@@ -166,7 +171,7 @@ impl Platform {
         self.shared.state().run = Some((stop, tasks));
     }
 
-    /// Closes the API's port and connections. Deliveries can still be made.
+    /// Closes the API's port and connections. Deliveries can still be made, and nobody else gets the port.
     pub async fn stop(&self) {
         let run = self.shared.state().run.take();
         if let Some((stop, tasks)) = run {
@@ -179,11 +184,10 @@ impl Platform {
     /// Opens the API again, on the same port. One that is open stays so.
     ///
     /// # Errors
-    /// Where the port was taken in the meantime.
-    pub async fn start_again(&self) -> io::Result<()> {
+    /// Where the port cannot be opened.
+    pub fn start_again(&self) -> io::Result<()> {
         if self.shared.state().run.is_none() {
-            // tokio's listener takes an address that was left a moment ago (SO_REUSEADDR).
-            self.run(TcpListener::bind(self.shared.address).await?);
+            self.run(self.shared.port.listen()?);
         }
         Ok(())
     }

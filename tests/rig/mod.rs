@@ -77,7 +77,7 @@ impl Rig {
 
     /// The same, on a game server that speaks like some software.
     pub async fn with_style(style: Style) -> Rig {
-        let platform = Platform::start(TOKEN).await.unwrap();
+        let platform = Platform::start(TOKEN).unwrap();
         let game =
             Game::start(GameOptions { password: PASSWORD.to_owned(), style, ..GameOptions::default() })
                 .unwrap();

@@ -52,7 +52,7 @@ impl Stage {
             Game::start(GameOptions { password: PASSWORD.to_owned(), style, ..GameOptions::default() })
                 .context(no_port)
         };
-        let platform = Platform::start(TOKEN).await.context(no_port)?;
+        let platform = Platform::start(TOKEN).context(no_port)?;
         let (survival, skyblock) = (game(Style::Paper)?, game(Style::Modern)?);
         let daemon = Daemon::start(&platform, &survival, &skyblock).await?;
         Ok(Stage { platform, survival, skyblock, daemon })
