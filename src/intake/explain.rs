@@ -2,10 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Grant, Intake, Stage, Wait};
+use super::Intake;
 use crate::dispatch::pauses::Paused;
 use crate::domain::arrival::Arrival;
 use crate::domain::event::is_event_id;
+use crate::domain::grant::{Grant, Stage};
+use crate::domain::standing::Wait;
 use crate::domain::story::{Besides, Circumstances, Down, Explained, Nameless, Story};
 use crate::ledger::{By, Ledger, LedgerError};
 

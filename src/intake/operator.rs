@@ -6,20 +6,21 @@ mod replay;
 pub use replay::NotReplayed;
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::{
-    Action, Arc, AwardFact, EventKey, Fact, Grant, Illegal, Instant, Intake, LedgerError, Stage, Standing,
-    Vote,
-};
+use super::Intake;
 use crate::domain::act::{Act, Deed};
-use crate::domain::award::{Award, AwardState};
-use crate::domain::event::TEST_VOTE;
-use crate::domain::vote::ServerRef;
+use crate::domain::award::{Award, AwardFact, AwardState};
+use crate::domain::event::{EventKey, TEST_VOTE};
+use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
+use crate::domain::standing::Standing;
+use crate::domain::vote::{ServerRef, Vote};
 use crate::failpoint::{Point, crash_at};
-use crate::ledger::{self, By, Cursor, Record};
+use crate::ledger::{self, By, Cursor, LedgerError, Record};
 
 /// How many grants are pruned in one transaction.
 const PRUNED_AT_ONCE: usize = 256;
