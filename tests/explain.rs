@@ -201,6 +201,9 @@ async fn the_server_is_gone_from_the_file() {
     delivered(&rig, "e-1", "Alex", 204).await;
     reloaded(&rig, "id: 1", "id: 9").await;
     told(&rig, "server-gone", "e-1", "waiting").await;
+    done(&rig, &["cancel", "e-1"]).await;
+    assert_eq!(rig.votive(&["retry", "e-1"]).await.status.code(), Some(1));
+    told(&rig, "server-gone-retried", "e-1", "refused").await;
 }
 
 #[tokio::test]
@@ -405,6 +408,9 @@ async fn issued_again_on_a_world_that_was_wiped() {
 async fn restored_from_a_backup() {
     let mut rig = Rig::running().await;
     delivered(&rig, "e-1", "Alex", 204).await;
+    rig.platform.vote("e-9", "Steve", 9);
+    let elsewhere = rig.platform.delivery("server.vote", "e-9");
+    assert_eq!(rig.deliver(&elsewhere).await.status, Some(422));
     let backup = rig.path("backup").to_str().unwrap().to_owned();
     done(&rig, &["backup", &backup]).await;
     rig.stop().await;
@@ -413,6 +419,7 @@ async fn restored_from_a_backup() {
     told(&rig, "restored-in-doubt", "e-1", "in_doubt").await;
     delivered(&rig, "e-2", "Steve", 422).await;
     told(&rig, "restored-refused", "e-2", "refused").await;
+    told(&rig, "restored-unknown-server", "e-9", "refused").await;
 }
 
 #[tokio::test]

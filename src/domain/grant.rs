@@ -12,7 +12,7 @@ use super::award::{Award, AwardFact, AwardState, Receipt, Step};
 use super::calendar::Calendar;
 use super::counter::{Counter, Scoped};
 use super::event::EventKey;
-use super::plan::{Plan, Planning, plan};
+use super::plan::{self, Plan, Planning, plan};
 use super::reward::Target;
 use super::vote::Vote;
 
@@ -437,10 +437,10 @@ impl Plan {
     ) -> Result<Vec<Step>, String> {
         let award = self.awards[index].clone();
         let name = &award.reward;
-        let gone =
-            || format!("The reward {name} is no longer among the rewards of this server in rewards.yaml.");
-        let target = target.ok_or_else(gone)?;
-        let reward = target.rewards.iter().find(|reward| reward.name == *name).ok_or_else(gone)?;
+        let target = plan::known(&self.vote, target)?;
+        let reward = target.rewards.iter().find(|reward| reward.name == *name).ok_or_else(|| {
+            format!("The reward {name} is no longer among the rewards of this server in rewards.yaml.")
+        })?;
         let steps = self.render(event, reward, target)?;
         // What may have run must not be taken for another command either.
         let kept = |step: &Step| step.finished.is_some() || step.doubt.is_some();

@@ -65,11 +65,16 @@ pub fn counters(vote: &Vote, target: Option<Target<'_>>) -> Option<Scoped<Counte
     Some(CounterKey::both(target.counted_as, &player))
 }
 
+/// The game server of a vote.
+pub(super) fn known<'a>(vote: &Vote, target: Option<Target<'a>>) -> Result<Target<'a>, String> {
+    target.ok_or_else(|| {
+        format!("No server in rewards.yaml has the {}. Add the id to one of your servers, reload Votive and deliver again.", vote.server)
+    })
+}
+
 /// The game server and the player of a vote.
 fn planable<'a>(vote: &Vote, target: Option<Target<'a>>) -> Result<(Target<'a>, PlayerName), String> {
-    let target = target.ok_or_else(|| {
-        format!("No server in rewards.yaml has the {}. Add the id to one of your servers, reload Votive and deliver again.", vote.server)
-    })?;
+    let target = known(vote, target)?;
     let player = PlayerName::parse(&vote.nickname, target.bedrock_prefix)
         .map_err(|why| format!("The vote has no player to reward: {why}. The voter has to give the name that they have in Minecraft."))?;
     Ok((target, player))

@@ -85,31 +85,26 @@ impl Teller<'_> {
 
     /// What to do about a vote that is refused as a whole.
     fn mend_vote(&self, reason: &str, until_retried: bool) -> Vec<String> {
-        let event = &self.grant.event;
-        if until_retried {
-            return self.after_restore();
-        }
+        let retry = |when: &str| match until_retried {
+            true => self.after_restore(),
+            false => vec![format!("{when}: votive retry {}", self.grant.event)],
+        };
+        let first = |mend: String| [vec![mend], retry("After that")].concat();
         let Some(vote) = self.grant.vote() else {
-            let again = format!("To ask the API once more: votive retry {event}");
-            return remedy(reason).into_iter().chain([again]).collect();
+            let mend = remedy(reason).filter(|_| !until_retried);
+            return mend.into_iter().chain(retry("To ask the API once more")).collect();
         };
         if self.circumstances.server.is_none() {
-            return vec![
-                format!(
-                    "If {} is one of your servers, add the id to it in rewards.yaml. Then: votive reload",
-                    vote.server
-                ),
-                format!("After that: votive retry {event}"),
-            ];
+            return first(format!(
+                "If {} is one of your servers, add the id to it in rewards.yaml. Then: votive reload",
+                vote.server
+            ));
         }
         match PlayerName::parse(&vote.nickname, self.circumstances.bedrock_prefix) {
-            Ok(_) => vec![format!("rewards.yaml has changed since. To try it again: votive retry {event}")],
-            Err(_) if PlayerName::parse(&vote.nickname, Some(FLOODGATE)).is_ok() => vec![
-                format!(
-                    "It looks like a Bedrock player's. If it is, set players.bedrock_prefix to '{FLOODGATE}' in rewards.yaml. Then: votive reload"
-                ),
-                format!("After that: votive retry {event}"),
-            ],
+            Ok(_) => retry("rewards.yaml has changed since. To try it again"),
+            Err(_) if PlayerName::parse(&vote.nickname, Some(FLOODGATE)).is_ok() => first(format!(
+                "It looks like a Bedrock player's. If it is, set players.bedrock_prefix to '{FLOODGATE}' in rewards.yaml. Then: votive reload"
+            )),
             Err(why) => vec![
                 format!("This vote can be given to nobody: {why}."),
                 "Tell the voter to give the name that they have in Minecraft when they vote.".to_owned(),
