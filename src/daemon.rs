@@ -2,14 +2,14 @@
 //! nothing.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sd_notify::NotifyState;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
@@ -62,13 +62,16 @@ pub enum DaemonError {
         error: std::io::Error,
     },
     /// The control socket cannot be made.
-    #[error("{path}: cannot make the control socket: {error}. Its directory has to belong to the user that Votive runs as, and its path may have at most 107 bytes", path = .path.display())]
+    #[error("{path}: cannot make the control socket: {error}. Its directory has to belong to the user that Votive runs as, nothing but a socket that a Votive left behind may be there, and its path may have at most 107 bytes", path = .path.display())]
     Socket {
         /// Where.
         path: PathBuf,
         /// What the system said.
         error: std::io::Error,
     },
+    /// Somebody else is asked there.
+    #[error("{path}: another program answers at this control socket. Stop it, or give this Votive a RUNTIME_DIRECTORY of its own", path = .0.display())]
+    SocketTaken(PathBuf),
     /// The client for the API cannot be made.
     #[error(
         "cannot make HTTPS connections: {0}. Install the system's certificate authorities (Debian: ca-certificates)"
@@ -123,7 +126,7 @@ pub async fn run(
     let ledger = opened.ledger;
     let path = config.state_dir.join(ledger::NAME);
     let ledger_failed = |error| DaemonError::Ledger { path: path.clone(), error };
-    let socket = bind_socket(&socket)?;
+    let socket = bind_socket(&socket).await?;
     let (notifier, notifications) = notifier();
     let report = Report::to(notifier);
     let surroundings =
@@ -209,12 +212,16 @@ pub fn socket_path(state_dir: &Path, runtime_directory: Option<PathBuf>) -> Path
     runtime_directory.unwrap_or_else(|| state_dir.to_owned()).join(SOCKET)
 }
 
-fn bind_socket(path: &Path) -> Result<UnixListener, DaemonError> {
+async fn bind_socket(path: &Path) -> Result<UnixListener, DaemonError> {
+    match UnixStream::connect(path).await {
+        // Or as many wait there already as may.
+        Err(error) if error.kind() != ErrorKind::WouldBlock => {}
+        _ => return Err(DaemonError::SocketTaken(path.to_owned())),
+    }
     let bind = || {
-        match std::fs::remove_file(path) {
-            // The ledger is ours alone, so a socket that is there was left by a process that is gone.
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+        // It was left by a process that is gone.
+        if path.symlink_metadata().is_ok_and(|there| there.file_type().is_socket()) {
+            std::fs::remove_file(path)?;
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;

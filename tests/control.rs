@@ -134,6 +134,32 @@ async fn something_else_on_the_socket_is_told_from_votive() {
 }
 
 #[tokio::test]
+async fn the_socket_of_a_running_daemon_is_not_taken_and_neither_is_a_file() {
+    let runtime = tempfile::tempdir().unwrap();
+    let socket = runtime.path().join("votive.sock");
+    let start = |rig: &Rig| {
+        let mut command = Command::new("env");
+        command.arg(format!("RUNTIME_DIRECTORY={}", runtime.path().display())).arg(VOTIVE);
+        rig::Daemon::spawn(command, &rig.path("rewards.yaml"))
+    };
+    let (first, second) = (Rig::new().await, Rig::new().await);
+    std::fs::write(&socket, "mine").unwrap();
+    let (status, log) = start(&first).ended().await;
+    assert!(!status.success() && log.contains("nothing but a socket that a Votive left behind"), "{log}");
+    assert_eq!(std::fs::read_to_string(&socket).unwrap(), "mine");
+    std::fs::remove_file(&socket).unwrap();
+
+    let mut daemon = start(&first).listening().await.unwrap();
+    let (status, log) = start(&second).ended().await;
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("votive.sock: another program answers at this control socket"), "{log}");
+    good(&first, &["status", "--socket", socket.to_str().unwrap()]).await;
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    assert!(start(&second).listening().await.is_ok(), "a socket that was left is nobody's");
+}
+
+#[tokio::test]
 async fn the_socket_is_for_its_owner_and_group() {
     let rig = Rig::running().await;
     let socket = rig.path("state/votive.sock").metadata().unwrap();
@@ -167,11 +193,16 @@ async fn a_wrong_id_or_a_vote_that_is_final_is_a_clear_error() {
         let err = bad(&rig, args, 1).await;
         assert!(err.contains("no server \"nether\"; it has: survival"), "{args:?}: {err}");
     }
+    let future = ["replay", "--server", "survival", "--since", "9999-01-01", "--yes"];
+    assert!(bad(&rig, &future, 1).await.contains("--since 9999-01-01 00:00:00 has to be before --until"));
     for args in [
         &["votes", "--since", "yesterday"][..],
+        &["votes", "--limit", "0"],
+        &["explain", ""],
         &["votes", "--state", "gone"],
         &["prune"],
         &["prune", "--older-than", "1"],
+        &["prune", "--older-than", "99999y"],
         &["resolve", "e-1"],
         &["retry"],
         &["retry", "e-1", "--refused"],
@@ -420,7 +451,7 @@ async fn a_doubt_outlives_its_cancellation() {
     let rig = Rig::running().await;
     rig.game.once("give", Habit::ClosesAfter(0));
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
-    assert_eq!(ids(&votes(&rig, &["--state", "in-doubt"]).await), ["e-1"]);
+    assert_eq!(ids(&votes(&rig, &["--state", "in_doubt"]).await), ["e-1"]);
     assert_eq!(rig.has("Steve", "diamond"), 3, "it did run");
     good(&rig, &["cancel", "e-1"]).await;
     // The retry asks instead of sending it a second time.
@@ -491,6 +522,8 @@ async fn what_a_wiped_world_had_is_issued_again_once() {
     rig.until(|_| rig.has("Steve", "diamond") == 18).await;
     let early = ["replay", "--server", "survival", "--since", "2h", "--until", "1h", "--yes"];
     assert!(good(&rig, &early).await.contains("Nothing was issued"));
+    let nobody = [&of_steve[..5], &["--player", "nobody", "--reward", "dayly"]].concat();
+    assert!(good(&rig, &nobody).await.contains("Nothing was issued of dayly to nobody on survival from "));
 
     let original = record(&rig, "e-1").await;
     assert_eq!(original["acts"].as_array().unwrap().len(), 2);
