@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use clap::builder::NonEmptyStringValueParser;
 
 use super::table::{Format, cell};
 use super::{Options, Outcome, client, when};
@@ -25,7 +26,7 @@ const BAD: Style = AnsiColor::Red.on_default();
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The id of a vote or of any other delivery, or a player's nickname
-    #[arg(value_name = "PLAYER|EVENT ID")]
+    #[arg(value_name = "PLAYER|EVENT ID", value_parser = NonEmptyStringValueParser::new())]
     asked: String,
     /// Of a player, so many of the last votes; the newest comes last
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]

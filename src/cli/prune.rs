@@ -9,12 +9,11 @@ use crate::control::Prune;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Votes that were received longer ago than this: 1y, 90d
-    #[arg(long, value_name = "TIME", value_parser = when::span)]
-    older_than: jiff::SignedDuration,
+    #[arg(long, value_name = "TIME", value_parser = when::ago)]
+    older_than: Timestamp,
 }
 
 /// Prints how many there were.
 pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
-    let before = Timestamp::now().checked_sub(args.older_than)?;
-    client::have(options, &Prune { before })
+    client::have(options, &Prune { before: args.older_than })
 }

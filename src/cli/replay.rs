@@ -38,6 +38,10 @@ pub(super) struct Args {
 /// Says what would be issued again, asks, and has it done.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
     let until = args.until.unwrap_or_else(Timestamp::now);
+    if until <= args.since {
+        let (since, until) = (when::shown(args.since), when::shown(until));
+        bail!("--since {since} has to be before --until {until}, which is now where it is not given");
+    }
     let question = Replay {
         server: args.server,
         since: args.since,
@@ -48,8 +52,7 @@ pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
         apply: false,
     };
     let found = client::ask(options, &question)?;
-    let (since, until) = (when::shown(args.since), when::shown(until));
-    let server = &question.server;
+    let meant = meant(&question);
     if found.before > 0 {
         crate::say!(
             "{} left out: issued again before. Add --again to issue these once more.",
@@ -57,10 +60,10 @@ pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
         );
     }
     if found.votes == 0 {
-        crate::say!("Nothing was issued on {server} from {since} to {until} that could be issued again.");
+        crate::say!("Nothing was issued {meant} that could be issued again.");
         return Ok(Outcome::Success);
     }
-    crate::say!("Issued on {server} from {since} to {until}, and to be issued again:");
+    crate::say!("Issued {meant}, and to be issued again:");
     tell(&found)?;
     if !args.yes && !confirmed()? {
         crate::say!("Nothing was done.");
@@ -71,9 +74,18 @@ pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
         crate::say!("Nothing was left to be issued again: somebody else did it a moment ago.");
         return Ok(Outcome::Success);
     }
-    crate::say!("Issuing again, each as a vote of its own (votive votes --server {server}):");
+    crate::say!("Issuing again, each as a vote of its own (votive votes --server {}):", question.server);
     tell(&done)?;
     Ok(Outcome::Success)
+}
+
+/// What is asked for, in words.
+fn meant(replay: &Replay) -> String {
+    let reward = replay.reward.iter().map(|reward| format!("of {reward} "));
+    let player = replay.player.iter().map(|player| format!("to {player} "));
+    let (since, until) = (when::shown(replay.since), when::shown(replay.until));
+    let place = format!("on {} from {since} to {until}", replay.server);
+    reward.chain(player).chain([place]).collect()
 }
 
 fn tell(replayed: &Replayed) -> anyhow::Result<()> {

@@ -34,8 +34,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = when::moment)]
     since: Option<Timestamp>,
     /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "all")]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "all", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
     /// All of them
     #[arg(long)]
     all: bool,
@@ -59,7 +59,7 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
         next: None,
         limit: PAGE,
     };
-    let most = if args.all { usize::MAX } else { args.limit };
+    let most = if args.all { usize::MAX } else { usize::try_from(args.limit)? };
     let (votes, more) = take(options, &question, most)?;
     if args.follow {
         return follow(options, args.format, question, votes);

@@ -10,7 +10,7 @@ use crate::config;
 const FORMS: &str = "write how long ago it is, like 90m, 2h or 3d, or a time like 2026-11-20, 2026-11-20T18:30 or 2026-11-20T18:30:00Z";
 
 /// Reads a span: a whole number and `s`, `m`, `h`, `d`, `w` or `y`, which is 365 days.
-pub(super) fn span(text: &str) -> anyhow::Result<SignedDuration> {
+fn span(text: &str) -> anyhow::Result<SignedDuration> {
     let days = |unit: char, days: u64| {
         let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
         Some(std::time::Duration::from_secs(number.checked_mul(days * 24 * 60 * 60)?))
@@ -19,14 +19,19 @@ pub(super) fn span(text: &str) -> anyhow::Result<SignedDuration> {
     let span = span.ok_or_else(|| {
         anyhow!("is no time: write a whole number with s, m, h, d, w or y behind it, like 90d")
     })?;
-    SignedDuration::try_from(span).context("is too long")
+    SignedDuration::try_from(span).ok().context("is too long")
+}
+
+/// Reads how long ago it is.
+pub(super) fn ago(text: &str) -> anyhow::Result<Timestamp> {
+    Timestamp::now().checked_sub(span(text)?).ok().context("is too long ago")
 }
 
 /// Reads a moment: how long ago it is, or a date, with a time of day or without, in the time zone of the system unless it
 /// says another one.
 pub(super) fn moment(text: &str) -> anyhow::Result<Timestamp> {
-    if let Ok(span) = span(text) {
-        return Timestamp::now().checked_sub(span).context("is too long ago");
+    if span(text).is_ok() {
+        return ago(text);
     }
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
@@ -34,7 +39,8 @@ pub(super) fn moment(text: &str) -> anyhow::Result<Timestamp> {
     let day = || text.parse::<Date>().map(|date| date.at(0, 0, 0, 0));
     let local = if text.len() > "2026-11-20".len() { text.parse::<DateTime>() } else { day() };
     let local = local.map_err(|_| anyhow!("is no time: {FORMS}"))?;
-    Ok(local.to_zoned_datetime(TimeZone::system())?.timestamp())
+    let zoned = local.to_zoned_datetime(TimeZone::system()).ok().context("is too far from today")?;
+    Ok(zoned.timestamp())
 }
 
 /// A time for a person.
@@ -72,9 +78,10 @@ mod tests {
         assert_eq!(moment("2026-11-20T01:00").unwrap().as_second(), day.as_second() + 3_600);
         assert_eq!(moment("2026-11-20 01:00").unwrap().as_second(), day.as_second() + 3_600);
         assert!(Timestamp::now().as_second() - moment("2h").unwrap().as_second() < 7_300);
-        for wrong in ["yesterday", "2026-13-01", "2026-11-20T", "20.11.2026"] {
-            assert!(moment(wrong).is_err(), "{wrong}");
+        for wrong in ["yesterday", "2026-13-01", "2026-11-20T", "20.11.2026", ""] {
+            assert!(moment(wrong).unwrap_err().to_string().starts_with("is no time: "), "{wrong}");
         }
+        assert_eq!(moment("99999y").unwrap_err().to_string(), "is too long ago");
     }
 
     #[test]

@@ -32,11 +32,11 @@ impl State {
     pub const ALL: [State; 6] =
         [State::Waiting, State::InDoubt, State::Refused, State::Granted, State::Closed, State::Pruned];
 
-    /// Its name on the command line.
+    /// Its name for scripts, everywhere the same.
     pub fn name(self) -> &'static str {
         match self {
             State::Waiting => "waiting",
-            State::InDoubt => "in-doubt",
+            State::InDoubt => "in_doubt",
             State::Refused => "refused",
             State::Granted => "granted",
             State::Closed => "closed",

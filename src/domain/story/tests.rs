@@ -269,7 +269,7 @@ fn many_deliveries_of_one_vote_are_not_told_one_by_one() {
     assert_eq!(texts.len(), 1 + 1 + 10 + 1, "{texts:#?}");
     assert_eq!(texts[0], "The delivery arrived and was answered with 204.");
     assert_eq!(texts[1], "Delivered again, 20 times until the next line.");
-    let last = "The last of 30 deliveries with this id that were not accepted was answered with 401. forged";
+    let last = "The last of 30 deliveries with this id that led to nothing was answered with 401. forged";
     assert_eq!(texts[12], last);
 }
 

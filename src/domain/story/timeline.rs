@@ -182,7 +182,7 @@ pub(super) fn not_accepted(arrivals: &[&Arrival]) -> Option<Moment> {
     };
     let which = match arrivals.len() {
         1 => format!("A {kind} with this id"),
-        many => format!("The last of {many} deliveries with this id that were not accepted"),
+        many => format!("The last of {many} deliveries with this id that led to nothing"),
     };
     Some(Moment { time: last.at, text: format!("{which} was answered with {}.{why}", last.status) })
 }
