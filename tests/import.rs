@@ -6,6 +6,7 @@ mod rig;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use rig::{Rig, VOTIVE};
 use votive::domain::counter::{Counter, CounterKey};
@@ -210,11 +211,9 @@ fn known(rig: &Rig, players: u32) -> u32 {
 #[tokio::test]
 async fn a_kill_in_the_middle_leaves_nothing_or_all() {
     const PLAYERS: u32 = 10_000;
-    let rig = Rig::new().await;
-    let path = rig.path("votes.csv");
-    fs::write(&path, crowd(PLAYERS)).unwrap();
-    let mut left = Vec::new();
-    for line in ["comparing", "writing", "writing", "writing", "writing", "writing"] {
+    let begun = |rig: &Rig, line: &str| {
+        let path = rig.path("votes.csv");
+        fs::write(&path, crowd(PLAYERS)).unwrap();
         let mut import = Command::new(VOTIVE)
             .env_clear()
             .args(["import".as_ref(), path.as_os_str(), "--apply".as_ref()])
@@ -225,9 +224,21 @@ async fn a_kill_in_the_middle_leaves_nothing_or_all() {
             .unwrap();
         let mut said = BufReader::new(import.stderr.take().unwrap()).lines();
         assert!(said.any(|said| said.unwrap().contains(line)), "it never said {line}");
-        // A little more of what follows happens each time before the kill.
-        for _ in 0..left.len() * 20_000 {
-            std::thread::yield_now();
+        (import, Instant::now())
+    };
+    let untouched = Rig::new().await;
+    let (mut whole, writing) = begun(&untouched, "writing");
+    assert!(whole.wait().unwrap().success());
+    let writes_for = writing.elapsed();
+
+    let rig = Rig::new().await;
+    let mut left = Vec::new();
+    let moments =
+        [("comparing", 0), ("writing", 0), ("writing", 1), ("writing", 2), ("writing", 4), ("writing", 8)];
+    for (line, quarters) in moments {
+        let (mut import, since) = begun(&rig, line);
+        while since.elapsed() < writes_for * quarters / 4 {
+            std::hint::spin_loop();
         }
         import.kill().unwrap();
         import.wait().unwrap();
@@ -235,7 +246,7 @@ async fn a_kill_in_the_middle_leaves_nothing_or_all() {
         assert!(known == 0 || known == PLAYERS, "{known} players");
         left.push(known);
     }
-    println!("known after each kill: {left:?}");
+    println!("known after each kill: {left:?}; a whole import writes for {writes_for:.0?}");
     let (code, said) = import(&rig, &crowd(PLAYERS), &["--apply"]).await;
     assert_eq!(code, 0, "{said}");
     assert_eq!(known(&rig, PLAYERS), PLAYERS);
