@@ -9,6 +9,7 @@ use super::table::{Format, cell};
 use super::{Options, Outcome, client, when};
 use crate::control::Explain;
 use crate::domain::event::{REPLAY, TEST_VOTE};
+use crate::domain::outline;
 use crate::domain::plan::Verdict;
 use crate::domain::reply::plain;
 use crate::domain::story::{CommandState, CommandStory, Explained, State, Story};
@@ -75,10 +76,10 @@ fn print(out: &mut impl Write, asked: &str, explained: &Explained) -> io::Result
 
 fn tell(out: &mut impl Write, story: &Story) -> io::Result<()> {
     let style = match story.state {
-        State::Granted | State::Test => GOOD,
-        State::Waiting | State::NotRewarded => HELD,
-        State::InDoubt | State::Refused | State::NotAccepted => BAD,
-        State::Closed | State::Pruned => DIM,
+        State::Test | State::Grant(outline::State::Granted) => GOOD,
+        State::NotRewarded | State::Grant(outline::State::Waiting) => HELD,
+        State::NotAccepted | State::Grant(outline::State::InDoubt | outline::State::Refused) => BAD,
+        State::Grant(outline::State::Closed | outline::State::Pruned) => DIM,
     };
     writeln!(out, "{BOLD}{}{BOLD:#}", title(story))?;
     write!(out, "{style}")?;

@@ -65,28 +65,19 @@ pub struct Story {
     pub next: Vec<String>,
 }
 
-/// How a vote stands, in one word: what [`outline::State`] says of grants, and what else a delivery can come to.
+/// What a delivery came to, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Something is still to happen by itself.
-    Waiting,
-    /// Nobody knows whether a command ran.
-    InDoubt,
-    /// The vote, or a reward of it, is refused.
-    Refused,
-    /// All is issued that it earned.
-    Granted,
-    /// It was cancelled.
-    Closed,
-    /// Its details were given up.
-    Pruned,
     /// Its delivery was not accepted.
     NotAccepted,
     /// It was a test delivery.
     Test,
     /// Nothing is rewarded for events of its type.
     NotRewarded,
+    /// To a grant, which stands so.
+    #[serde(untagged)]
+    Grant(outline::State),
 }
 
 /// Something that happened.
@@ -176,26 +167,13 @@ impl Story {
             event_type: Some(grant.event.event_type.clone()),
             player: grant.vote().map(|vote| vote.nickname.clone()),
             server: grant.vote().map(|_| teller.server()),
-            state: grant.state().into(),
+            state: State::Grant(grant.state()),
             summary: teller.summary(),
             timeline: teller.timeline(),
             verdicts: grant.plan().map_or_else(Vec::new, |plan| plan.verdicts.clone()),
             commands: teller.commands(),
             awaited: teller.awaited(),
             next: teller.next(),
-        }
-    }
-}
-
-impl From<outline::State> for State {
-    fn from(state: outline::State) -> Self {
-        match state {
-            outline::State::Waiting => State::Waiting,
-            outline::State::InDoubt => State::InDoubt,
-            outline::State::Refused => State::Refused,
-            outline::State::Granted => State::Granted,
-            outline::State::Closed => State::Closed,
-            outline::State::Pruned => State::Pruned,
         }
     }
 }

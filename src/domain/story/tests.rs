@@ -155,7 +155,7 @@ fn rewards_that_stand_differently_are_told_apart() {
         story.summary,
         "Steve got done on survival. Nobody knows whether a command of lost ran on survival. The game said no. Steve has not got all of late yet: waiting for the player."
     );
-    assert_eq!(story.state, State::InDoubt);
+    assert_eq!(story.state, State::Grant(outline::State::InDoubt));
     assert_eq!(
         story.awaited,
         ["you, to say whether command 3 (lost) ran", "Steve to come online on survival"]
@@ -173,7 +173,10 @@ fn a_command_on_its_way_and_one_whose_receipt_is_awaited() {
     let sending = story(&after(&daily(), 0, &[intent(false)]), Wait::Turn);
     assert_eq!(sending.awaited, ["the answer of survival to command 1 (daily)"]);
     assert_eq!(told(&sending)[0], (1, CommandState::Sending, "sent; survival has not answered yet"));
-    assert_eq!((sending.state, sending.next[0].as_str()), (State::Waiting, "Nothing: it goes on by itself."));
+    assert_eq!(
+        (sending.state, sending.next[0].as_str()),
+        (State::Grant(outline::State::Waiting), "Nothing: it goes on by itself.")
+    );
 
     let doubtful = after(&daily(), 0, &[intent(true), no_outcome()]);
     let down = Down { why: "does not answer", since: at(50) };
@@ -182,7 +185,7 @@ fn a_command_on_its_way_and_one_whose_receipt_is_awaited() {
         awaits.awaited,
         ["the receipt of command 1 (daily), and so for survival to come back; it does not answer"]
     );
-    assert_eq!(awaits.state, State::Waiting);
+    assert_eq!(awaits.state, State::Grant(outline::State::Waiting));
     assert!(!awaits.next.iter().any(|next| next.contains("resolve")), "the receipt will tell: {awaits:?}");
     assert_eq!(texts(&awaits).last(), Some(&"From here on, survival could not be used."));
     let read = after(&doubtful, 0, &[AwardFact::Read(crate::domain::receipt::Reading::Ran)]);
@@ -207,7 +210,7 @@ fn what_a_command_has_been_through() {
     let skipped = story(&after(&skipped, 0, &[intent(false), no_outcome()]), Wait::Turn);
     assert_eq!(told(&skipped)[0], (1, CommandState::PassedOver, "passed over: the connection broke"));
     assert_eq!(texts(&skipped).last(), Some(&"Command 1 (daily) was passed over: the connection broke."));
-    assert_eq!(skipped.state, State::Granted);
+    assert_eq!(skipped.state, State::Grant(outline::State::Granted));
 }
 
 #[test]
@@ -245,7 +248,7 @@ fn what_is_not_fetched_tells_how_often_the_api_was_asked() {
     assert!(failing.next[0].starts_with("Nothing") && failing.next[1].ends_with("votive check --online"));
     let closed = grant.apply(Fact::Cancelled, at(2)).unwrap();
     let closed = story(&closed, Wait::Turn);
-    assert_eq!((closed.state, closed.player), (State::Closed, None));
+    assert_eq!((closed.state, closed.player), (State::Grant(outline::State::Closed), None));
     assert_eq!(closed.next, ["If the player shall have it after all: votive retry e-1"]);
 }
 
