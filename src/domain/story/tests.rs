@@ -12,6 +12,7 @@ use crate::domain::calendar::Calendar;
 use crate::domain::counter::Scoped;
 use crate::domain::event::{EventKey, SERVER_VOTE};
 use crate::domain::grant::Fact;
+use crate::domain::outline;
 use crate::domain::plan::Planning;
 use crate::domain::reward::{Command, InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::rule::Rule;
