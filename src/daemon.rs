@@ -10,16 +10,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Live, Sources};
+use crate::dispatch::servers::Servers;
 use crate::failpoint::{Point, crash_at};
 use crate::http::admin::Admin;
 use crate::http::metrics::{self, Watched};
-use crate::http::trial::Trials;
+use crate::http::test_delivery::TestDeliveries;
 use crate::http::{admin, server, webhook};
 use crate::intake::Intake;
 use crate::ledger::{self, Ledger, LedgerError, OpenError};
@@ -135,21 +136,27 @@ pub async fn run(
     let tasks = Tasks::default();
     let config = Live::new(config);
     let clock = surroundings.clock.clone();
+    let servers = Servers::new(ledger.pauses().map_err(ledger_failed)?, hold);
     // None of the tasks: it tells what these still end, too.
-    let ((pauses, known_pauses), all_ended) = (watch::channel(None), CancellationToken::new());
+    let all_ended = CancellationToken::new();
     let telling = tokio::spawn(notifications.run(
         config.clone(),
         ledger.clone(),
-        known_pauses,
+        servers.clone(),
         clock.clone(),
         report.clone(),
         all_ended.clone(),
     ));
-    let intake =
-        Intake::start(config.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), hold)
-            .await
-            .map_err(ledger_failed)?;
-    pauses.send_replace(Some(intake.pauses().clone()));
+    let intake = Intake::start(
+        config.clone(),
+        ledger.clone(),
+        surroundings,
+        servers.clone(),
+        shutdown.clone(),
+        tasks.clone(),
+    )
+    .await
+    .map_err(ledger_failed)?;
     // A listener that is bound has an address.
     let address = listeners.webhook.local_addr().unwrap_or(config.now().webhook.listen);
     tracing::info!("listening on http://{address}{}", config.now().webhook.path);
@@ -157,21 +164,21 @@ pub async fn run(
     let heeding = Arc::clone(&reloader).heed(hangup);
     let watching = listeners.metrics.map(|listener| {
         let ledger = (ledger.clone(), path.clone());
-        let (pauses, metrics) = (intake.pauses().clone(), report.metrics().clone());
-        let watched = Watched::new(config.clone(), ledger, pauses, metrics, clock, shutdown.clone());
+        let metrics = report.metrics().clone();
+        let watched = Watched::new(config.clone(), ledger, servers, metrics, clock, shutdown.clone());
         tokio::spawn(watch(listener, watched))
     });
     let (webhook_config, webhook_intake) = (config.clone(), Arc::clone(&intake));
-    let trials = Trials::default();
-    let (webhook_trials, webhook_report) = (trials.clone(), report.clone());
+    let test_deliveries = TestDeliveries::default();
+    let (webhook_tests, webhook_report) = (test_deliveries.clone(), report.clone());
     tasks.spawn(report.clone().sum_up_in_time(shutdown.clone()));
     let last_words = report.clone();
     tasks.spawn(server::serve(listeners.webhook, shutdown.clone(), move |request, ()| {
         let (config, intake) = (webhook_config.clone(), Arc::clone(&webhook_intake));
-        webhook::handle(request, config, intake, webhook_report.clone(), webhook_trials.clone())
+        webhook::handle(request, config, intake, webhook_report.clone(), webhook_tests.clone())
     }));
     let started_at = Timestamp::now();
-    let admin = Admin { config, intake, reloader, trials, report, started_at, webhook: address };
+    let admin = Admin { config, intake, reloader, test_deliveries, report, started_at, webhook: address };
     tasks.spawn(server::serve(socket, shutdown.clone(), move |request, uid| {
         admin::handle(request, admin.clone(), uid)
     }));

@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use votive::config::{self, Config, Live, Sources};
+use votive::dispatch::servers::Servers;
 use votive::domain::event::EventKey;
+use votive::domain::pause::Pauses;
 use votive::domain::standing::Standing;
 use votive::domain::vote::{ServerRef, Vote};
 use votive::intake::Intake;
@@ -103,8 +105,8 @@ impl World {
         let tasks = Tasks::default();
         let ledger = Ledger::on(redb::backends::InMemoryBackend::new(), &tasks).unwrap();
         let live = Live::new(configs[0].clone());
-        let intake =
-            Intake::start(live, ledger, surroundings, CancellationToken::new(), tasks, false).await.unwrap();
+        let (servers, shutdown) = (Servers::new(Pauses::default(), false), CancellationToken::new());
+        let intake = Intake::start(live, ledger, surroundings, servers, shutdown, tasks).await.unwrap();
         World { games, configs, intake }
     }
 

@@ -37,7 +37,8 @@ use crate::domain::reward::{InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::vote::ServerRef;
 use crate::text::counted;
 
-pub(crate) use address::is_private;
+pub use address::NoAddress;
+pub(crate) use address::{is_private, public_url};
 pub(crate) use build::STATE_DIR;
 pub use keys::keys;
 pub use live::Live;
@@ -175,12 +176,40 @@ impl Default for Timeouts {
     }
 }
 
+impl GameServer {
+    /// All that grants and pauses may know it by.
+    pub fn known_by(&self) -> BTreeSet<ServerRef> {
+        let ids = self.ids.iter().map(|id| ServerRef::Id(*id));
+        ids.chain([ServerRef::Name(self.name.clone())]).collect()
+    }
+}
+
+/// No game server has a name that somebody has typed.
+#[derive(Debug, thiserror::Error)]
+#[error("rewards.yaml has no server {}; it has: {}", crate::text::Outside(name), there.join(", "))]
+pub struct NoSuchServer {
+    name: String,
+    there: Vec<String>,
+}
+
 impl Config {
     /// The game server that a grant refers to, if it is (still) configured.
     pub fn server(&self, server: &ServerRef) -> Option<&GameServer> {
         self.servers.iter().find(|candidate| match server {
             ServerRef::Id(id) => candidate.ids.contains(id),
             ServerRef::Name(name) => candidate.name == *name,
+        })
+    }
+
+    /// The game server of this name.
+    ///
+    /// # Errors
+    /// [`NoSuchServer`].
+    pub fn server_named(&self, name: &str) -> Result<&GameServer, NoSuchServer> {
+        let found = self.servers.iter().find(|server| server.name == name);
+        found.ok_or_else(|| NoSuchServer {
+            name: name.to_owned(),
+            there: self.servers.iter().map(|server| server.name.clone()).collect(),
         })
     }
 

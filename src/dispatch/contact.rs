@@ -1,31 +1,57 @@
 //! What a worker knows of its game server, for whoever asks how things stand. Nothing is decided by it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::domain::award::Award;
 use crate::domain::player::PlayerName;
 use crate::domain::standing::Wait;
 
+/// The contacts to all game servers, by the address. Clones are the same ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contacts(Arc<Mutex<HashMap<String, Contact>>>);
+
+impl Contacts {
+    /// The contact to the game server at this address.
+    pub(super) fn at(&self, address: &str) -> Contact {
+        let mut contacts = lock(&self.0);
+        match contacts.get(address) {
+            Some(contact) => contact.clone(),
+            None => contacts.entry(address.to_owned()).or_default().clone(),
+        }
+    }
+}
+
+/// No code that holds one of these locks can leave what it guards half changed.
+fn lock<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
+    guarded.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The contact to the game server at one address. Clones are of the same one.
 #[derive(Clone, Debug, Default)]
-pub struct Contact(Arc<Mutex<Known>>);
+pub(super) struct Contact(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    known: Mutex<Known>,
+    /// The keys of the players who are awaited there, and were not there when last looked for.
+    away: Mutex<BTreeSet<String>>,
+}
 
 /// What is known of a game server.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// When it last answered, if it did in this run.
     pub answered: Option<Instant>,
-    /// What keeps it from being used, if it cannot be.
+    /// What keeps it from being used, if it cannot be and something is to be done there.
     pub down: Option<Down>,
+    /// It was down when it was last needed; nothing has been to be done there since.
+    pub was_down: bool,
     /// How many players its last list counted, and when; without a number where the list has none.
     pub online: Option<(Instant, Option<usize>)>,
     /// Whether it keeps receipts, where that was found out.
     pub keeps_receipts: Option<bool>,
-    /// The keys of the players who are awaited there, and were not there when last looked for.
-    away: BTreeSet<String>,
 }
 
 /// What keeps a game server from being used.
@@ -41,45 +67,60 @@ pub struct Down {
 
 impl Contact {
     /// What is known. For a moment only: the worker waits for whoever holds it.
-    pub fn known(&self) -> MutexGuard<'_, Known> {
-        // No code that holds the lock can leave it half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        lock(&self.0.known)
     }
 
-    pub(super) fn answered(&self) {
-        let mut known = self.known();
-        (known.answered, known.down) = (Some(Instant::now()), None);
+    /// Nothing is known any more.
+    pub(super) fn forget(&self) {
+        *self.known() = Known::default();
+        lock(&self.0.away).clear();
     }
 
-    pub(super) fn fails(&self, why: &str, wait: Wait) {
+    /// It has answered. Gives whether it was down before that.
+    pub(super) fn answers(&self) -> bool {
         let mut known = self.known();
-        let since = known.down.as_ref().map_or_else(Instant::now, |down| down.since);
-        known.down = Some(Down { why: why.to_owned(), wait, since });
+        known.answered = Some(Instant::now());
+        // Both are to be cleared.
+        known.down.take().is_some() | std::mem::take(&mut known.was_down)
+    }
+
+    /// It cannot be used. Gives whether that is news: it could be until now, or the reason is another.
+    pub(super) fn fails(&self, why: &str, wait: Wait) -> bool {
+        let mut known = self.known();
+        let before = known.down.take();
+        let is_news = before.as_ref().is_none_or(|down| (down.why.as_str(), down.wait) != (why, wait));
+        let since = before.map_or_else(Instant::now, |down| down.since);
+        (known.down, known.was_down) = (Some(Down { why: why.to_owned(), wait, since }), false);
+        is_news
+    }
+
+    /// Nothing is to be done there any more, so that nobody finds out when it is back. Gives whether it is down.
+    pub(super) fn rests(&self) -> bool {
+        let mut known = self.known();
+        let is_down = known.down.take().is_some();
+        known.was_down |= is_down;
+        is_down
     }
 
     pub(super) fn set_away(&self, player: &str, away: bool) {
-        let mut known = self.known();
+        let mut players = lock(&self.0.away);
         if away {
-            known.away.insert(player.to_owned());
+            players.insert(player.to_owned());
         } else {
-            known.away.remove(player);
+            players.remove(player);
         }
+    }
+
+    /// Whether a player is awaited who was not there when last looked for.
+    pub(super) fn is_away(&self, player: &PlayerName) -> bool {
+        lock(&self.0.away).contains(&player.key())
     }
 }
 
 impl Known {
-    /// Whether a player is awaited who was not there when last looked for.
-    pub fn is_away(&self, player: &PlayerName) -> bool {
-        self.away.contains(&player.key())
-    }
-
-    /// What an award waits for that is planned, or whose receipt is to be read, on a game server that is not paused.
-    pub fn awaited(&self, award: &Award, player: &PlayerName) -> Wait {
-        let needs_player = !award.awaits_receipt() && award.next_step().is_some_and(|step| step.needs_player);
-        match &self.down {
-            Some(down) => down.wait,
-            None if needs_player && self.is_away(player) => Wait::Player,
-            None => Wait::Turn,
-        }
+    /// Whether it could be used when it was last needed; `None` where it was not in this run.
+    pub fn is_up(&self) -> Option<bool> {
+        if self.down.is_some() || self.was_down { Some(false) } else { self.answered.map(|_| true) }
     }
 }

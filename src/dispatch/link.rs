@@ -34,19 +34,11 @@ pub(super) struct Link {
     live: Option<Live>,
     /// When the next attempt is due, after a loss.
     retry_at: Option<Instant>,
-    /// Set by an attempt that failed, cleared by an answer: a server that only takes logins is not back.
-    down: Option<Down>,
     /// How long the next failure makes us wait.
     wait: Duration,
     report: Report,
+    /// It is down from an attempt that failed until an answer: a server that only takes logins is not back.
     contact: Contact,
-}
-
-/// Why the game server cannot be used, and what its rewards wait for.
-#[derive(Debug, PartialEq)]
-struct Down {
-    why: String,
-    wait: Wait,
 }
 
 #[derive(Debug)]
@@ -101,14 +93,16 @@ impl Link {
 
     /// Whether the server is known to be down.
     pub(super) fn is_down(&self) -> bool {
-        self.down.is_some()
+        self.contact.known().down.is_some()
     }
 
     /// Nothing is to be done. What is known of a server that is down is old by the time that something is, so it is tried
     /// at once then.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn rest(&mut self, address: &str) {
         self.retry_at = None;
-        self.contact.known().down = None;
+        if self.contact.rests() {
+            self.report.server_unneeded(address);
+        }
     }
 
     /// The configuration is another one: what kept the server from being used may be corrected, and what could not be
@@ -140,19 +134,17 @@ impl Link {
                     ConnectError::WrongPassword => Wait::Password,
                     _ => Wait::Server,
                 };
-                self.fail(server, Down { why: error.to_string(), wait });
+                self.fail(server, &error.to_string(), wait);
                 Err(Lost)
             }
         }
     }
 
     /// The server cannot be used. Said once, and again when the reason is another.
-    fn fail(&mut self, server: &GameServer, down: Down) {
-        if self.down.as_ref() != Some(&down) {
-            self.report.server_down(server, &down.why);
+    fn fail(&mut self, server: &GameServer, why: &str, wait: Wait) {
+        if self.contact.fails(why, wait) {
+            self.report.server_down(server, why);
         }
-        self.contact.fails(&down.why, down.wait);
-        self.down = Some(down);
         self.wait = self.wait.max(FIRST_WAIT);
         self.lose();
     }
@@ -212,16 +204,14 @@ impl Link {
         match outcome {
             Outcome::Reply(_) => {
                 live.answered = true;
-                self.contact.answered();
-                if self.down.take().is_some() {
+                if self.contact.answers() {
                     self.report.server_back(server);
                 }
             }
             Outcome::TooLong => {}
             Outcome::Silent if silence_is_normal => {}
             _ if !live.answered => {
-                let why = "takes the login and does not answer commands".to_owned();
-                self.fail(server, Down { why, wait: Wait::Server });
+                self.fail(server, "takes the login and does not answer commands", Wait::Server);
             }
             _ => self.lose(),
         }

@@ -5,14 +5,14 @@ pub mod contact;
 mod link;
 pub(crate) mod outcome;
 mod pace;
-pub mod pauses;
 mod queue;
 mod receipts;
+pub mod servers;
 pub mod survey;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +24,7 @@ use crate::ledger::Ledger;
 use crate::surroundings::Surroundings;
 use crate::tasks::Tasks;
 use board::Board;
-use contact::Contact;
-use pauses::Pauses;
+use servers::Servers;
 use worker::Worker;
 
 /// Reaches the workers; clones reach the same ones.
@@ -37,17 +36,10 @@ pub struct Dispatch {
     surroundings: Surroundings,
     shutdown: CancellationToken,
     tasks: Tasks,
-    pauses: Pauses,
-    /// By the address of the game server: entries with one address share one worker and one connection. A worker whose
-    /// address is in no configuration any more stays, in case it comes back, and does nothing.
-    workers: Arc<Mutex<HashMap<String, Reach>>>,
-}
-
-/// A worker, as others reach it.
-#[derive(Debug)]
-struct Reach {
-    inbox: mpsc::UnboundedSender<EventKey>,
-    contact: Contact,
+    servers: Servers,
+    /// Their inboxes, by the address of the game server: entries with one address share one worker and one connection. A
+    /// worker whose address is in no configuration any more stays, in case it comes back, and does nothing.
+    workers: Arc<Mutex<HashMap<String, mpsc::UnboundedSender<EventKey>>>>,
 }
 
 impl Dispatch {
@@ -60,7 +52,7 @@ impl Dispatch {
         surroundings: &Surroundings,
         shutdown: &CancellationToken,
         tasks: &Tasks,
-        pauses: &Pauses,
+        servers: &Servers,
     ) -> Self {
         Dispatch {
             config: config.clone(),
@@ -69,7 +61,7 @@ impl Dispatch {
             surroundings: surroundings.clone(),
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),
-            pauses: pauses.clone(),
+            servers: servers.clone(),
             workers: Arc::default(),
         }
     }
@@ -79,25 +71,15 @@ impl Dispatch {
     pub fn look_at(&self, event: &EventKey, server: &ServerRef) -> bool {
         let config = self.config.now();
         let Some(server) = config.server(server) else { return false };
-        let mut workers = self.workers();
-        let worker = workers.entry(server.rcon.clone()).or_insert_with(|| {
+        // No code that holds the lock can leave the map half changed.
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let inbox = workers.entry(server.rcon.clone()).or_insert_with(|| {
             let (inbox, events) = mpsc::unbounded_channel();
-            let contact = Contact::default();
-            self.tasks.spawn(Worker::new(server.rcon.clone(), self, events, &contact).run());
-            Reach { inbox, contact }
+            self.tasks.spawn(Worker::new(server.rcon.clone(), self, events).run());
+            inbox
         });
         // A worker that has ended is one that is shutting down: the ledger has the grant.
-        drop(worker.inbox.send(event.clone()));
+        drop(inbox.send(event.clone()));
         true
-    }
-
-    /// What is known of the game server at an address; `None` where nothing was to be done there in this run.
-    pub fn contact(&self, address: &str) -> Option<Contact> {
-        self.workers().get(address).map(|worker| worker.contact.clone())
-    }
-
-    fn workers(&self) -> MutexGuard<'_, HashMap<String, Reach>> {
-        // No code that holds the lock can leave the map half changed.
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

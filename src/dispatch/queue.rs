@@ -151,7 +151,8 @@ impl Queue {
             self.turns.remove(&(waiting.told, first.clone()));
         }
         change(&mut waiting);
-        self.contact.set_away(key, waiting.away && !waiting.jobs.is_empty());
+        // Who is looked for once more is as far away as before until that is over.
+        self.contact.set_away(key, waiting.told && !waiting.jobs.is_empty());
         if let Some(first) = waiting.jobs.keys().next() {
             if !waiting.away {
                 self.turns.insert((waiting.told, first.clone()), key.to_owned());
@@ -223,11 +224,13 @@ mod tests {
         let awaited = queue.seen(&listed("Alex"));
         assert_eq!(awaited, [job(2, "STEVE", true)]);
         assert_eq!(orders(&mut queue), [3]);
-        assert!(queue.contact.known().is_away(&PlayerName::parse("Steve", None).unwrap()));
+        assert!(queue.contact.is_away(&PlayerName::parse("Steve", None).unwrap()));
         queue.ask_again();
+        assert!(queue.contact.is_away(&PlayerName::parse("Steve", None).unwrap()), "until it is known otherwise");
         assert_eq!(queue.seen(&listed("Alex")), [], "it was said already");
         assert_eq!(queue.next(), None);
         queue.seen(&listed("Steve"));
+        assert!(!queue.contact.is_away(&PlayerName::parse("Steve", None).unwrap()));
         assert_eq!(orders(&mut queue), [1, 2]);
     }
 

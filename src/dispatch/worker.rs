@@ -13,13 +13,13 @@ use tracing::Instrument;
 
 use super::Dispatch;
 use super::board::Board;
-use super::contact::{Contact, Known};
+use super::contact::Contact;
 use super::link::{Link, Lost};
 use super::outcome::{self, Sent, Silence};
 use super::pace::Pace;
-use super::pauses::Pauses;
 use super::queue::{Job, Place, Queue};
 use super::receipts::{Kept, Receipts};
+use super::servers::Servers;
 use crate::config::{Config, GameServer, Live};
 use crate::domain::award::{Award, AwardFact, Step};
 use crate::domain::event::EventKey;
@@ -55,7 +55,7 @@ pub(super) struct Worker {
     dispatch: Dispatch,
     ledger: Ledger,
     board: Board,
-    pauses: Pauses,
+    servers: Servers,
     contact: Contact,
     surroundings: Surroundings,
     inbox: mpsc::UnboundedReceiver<EventKey>,
@@ -92,22 +92,22 @@ impl Worker {
         address: String,
         dispatch: &Dispatch,
         inbox: mpsc::UnboundedReceiver<EventKey>,
-        contact: &Contact,
     ) -> Self {
+        let contact = dispatch.servers.contacts.at(&address);
         Worker {
             address,
             config: dispatch.config.clone(),
             dispatch: dispatch.clone(),
             ledger: dispatch.ledger.clone(),
             board: dispatch.board.clone(),
-            pauses: dispatch.pauses.clone(),
-            contact: contact.clone(),
+            servers: dispatch.servers.clone(),
             surroundings: dispatch.surroundings.clone(),
             inbox,
             shutdown: dispatch.shutdown.clone(),
-            queue: Queue::new(contact),
+            queue: Queue::new(&contact),
             pace: Pace::default(),
-            link: Link::new(&dispatch.surroundings.report, contact),
+            link: Link::new(&dispatch.surroundings.report, &contact),
+            contact,
             receipts: Receipts::default(),
             forgotten: Vec::new(),
             listed: None,
@@ -139,7 +139,7 @@ impl Worker {
             self.queue.ask_again();
         }
         if self.queue.is_empty() {
-            self.link.rest();
+            self.link.rest(&self.address);
         }
         match self.queue.next().cloned() {
             None if self.link.is_fresh() && self.tidy().await? => {}
@@ -193,7 +193,7 @@ impl Worker {
         self.receipts = Receipts::default();
         self.link.reconsider();
         if !self.config.now().servers.iter().any(|server| server.rcon == self.address) {
-            *self.contact.known() = Known::default();
+            self.contact.forget();
             self.link = Link::new(&self.surroundings.report, &self.contact);
         }
     }
@@ -206,7 +206,7 @@ impl Worker {
 
     /// Whether something may be sent to the game server, or asked of it.
     fn may_ask(&self, server: &GameServer) -> bool {
-        self.pauses.of(&server.name, &server.ids).is_none()
+        self.servers.paused(server).is_none()
     }
 
     /// Lines up what a grant has to have done, and publishes how it stands.
@@ -528,13 +528,10 @@ impl Worker {
         let standing = match (grant.plan(), server) {
             (Some(plan), None) if grant.is_open() => Standing::ServerGone(plan.vote.server.clone()),
             (_, Some(server)) if grant.is_open() && server.rcon != self.address => return,
-            (_, server) => {
-                let name = server.map_or("", |server| &server.name);
-                let paused = server.is_some_and(|server| !self.may_ask(server));
-                standing::of(grant, name, |award, player| match paused {
-                    true => Wait::Resumption,
-                    false => self.contact.known().awaited(award, player),
-                })
+            // What is not open waits for nothing.
+            (_, None) => standing::of(grant, "", |_, _| Wait::Turn),
+            (_, Some(server)) => {
+                standing::of(grant, &server.name, |award, player| self.servers.wait(server, award, player))
             }
         };
         self.board.publish(&grant.event, standing);

@@ -21,8 +21,8 @@ pub struct Act {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
-    /// A test vote was asked for, and this grant is it.
-    Tested,
+    /// This grant was asked for, which is a test vote or a replay.
+    AskedFor,
     /// What was in doubt was settled.
     Settled {
         /// Of which reward.
@@ -40,19 +40,9 @@ pub enum Deed {
     Replayed {
         /// The id of that one.
         event_id: String,
+        /// The serial numbers of the steps that it sends again.
+        serials: Vec<u32>,
     },
-}
-
-/// Why a game server is paused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pause {
-    /// Since when.
-    pub since: Timestamp,
-    /// The user who asked for it, by number.
-    pub uid: u32,
-    /// The platform's ids of it: with another name in `rewards.yaml`, it is still the one that was paused.
-    #[serde(default)]
-    pub ids: Vec<u64>,
 }
 
 /// Adds an act to those of a grant.

@@ -11,8 +11,9 @@
 //! - [`plan`]: a vote and the rewards of its server become awards, frozen
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
 //! - [`simulation`]: votes that nobody has given
-//! - [`trial`]: what came of a test delivery to the public address
-//! - [`act`]: what operators did about grants; [`replay`]: what was issued is issued again
+//! - [`test_delivery`]: what came of a test delivery to the public address
+//! - [`act`]: what operators did about grants; [`pause`]: and about game servers; [`replay`]: what was issued is issued
+//!   again
 //! - [`restore`]: what becomes of grants that come from a backup
 //! - [`standing`]: what those who wait for a grant are told; [`outline`]: how it stands, in a word; [`story`]: what an
 //!   owner is told of it
@@ -28,6 +29,7 @@ pub mod draw;
 pub mod event;
 pub mod grant;
 pub mod outline;
+pub mod pause;
 pub mod plan;
 pub mod player;
 pub mod presence;
@@ -42,5 +44,5 @@ pub mod simulation;
 pub mod standing;
 pub mod story;
 pub mod template;
-pub mod trial;
+pub mod test_delivery;
 pub mod vote;

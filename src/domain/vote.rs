@@ -23,7 +23,7 @@ pub struct Vote {
 }
 
 /// How a grant refers to its game server.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServerRef {
     /// The platform's `response.server.id`: stays true when the owner renames the server.

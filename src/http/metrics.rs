@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::server::{Answer, sentence};
 use super::webhook::wrong_method;
 use crate::config::Live;
-use crate::dispatch::pauses::Pauses;
+use crate::dispatch::servers::Servers;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::report::metrics::{Found, Metrics};
 use crate::surroundings::Clock;
@@ -23,7 +23,7 @@ use crate::surroundings::Clock;
 /// Where the metrics are.
 pub const METRICS_PATH: &str = "/metrics";
 /// Where it says whether it is ready.
-pub const READY_PATH: &str = "/readyz";
+const READY_PATH: &str = "/readyz";
 /// The version of Prometheus's text format.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How long the ledger's writer may take to answer. A disk that needs longer makes every delivery fail.
@@ -36,7 +36,7 @@ pub struct Watched {
     ledger: Ledger,
     /// The ledger's file.
     file: PathBuf,
-    pauses: Pauses,
+    servers: Servers,
     metrics: Metrics,
     clock: Clock,
     shutdown: CancellationToken,
@@ -58,18 +58,27 @@ enum NotReady {
     Stopping,
 }
 
+/// Why there are no metrics. Shown to whoever asks.
+#[derive(Debug, thiserror::Error)]
+enum NotScraped {
+    #[error("Another scrape is being answered. Scrape less often, or with one Prometheus alone.")]
+    Busy,
+    #[error("Votive cannot read its ledger, and stops: {0}. See to the disk and start it again.")]
+    Failed(#[from] LedgerError),
+}
+
 impl Watched {
     /// Watches a daemon with this `ledger`, in `file`, until and after its `shutdown`.
     pub fn new(
         config: Live,
         (ledger, file): (Ledger, PathBuf),
-        pauses: Pauses,
+        servers: Servers,
         metrics: Metrics,
         clock: Clock,
         shutdown: CancellationToken,
     ) -> Self {
         metrics.include(ledger.instruments());
-        Watched { config, ledger, file, pauses, metrics, clock, shutdown, turn: Mutex::default() }
+        Watched { config, ledger, file, servers, metrics, clock, shutdown, turn: Mutex::default() }
     }
 
     async fn is_ready(&self) -> Result<(), NotReady> {
@@ -78,21 +87,20 @@ impl Watched {
 
     /// Everything that is measured. What is open is read from the ledger at this moment, on another thread than that of
     /// the deliveries.
-    async fn scrape(self: Arc<Self>) -> Result<String, LedgerError> {
-        let _turn = self.turn.lock().await;
+    async fn scrape(self: Arc<Self>) -> Result<String, NotScraped> {
+        // Whoever waits for longer has hung up, and another one will come.
+        let _turn = timeout(ANSWERS_WITHIN, self.turn.lock()).await.map_err(|_| NotScraped::Busy)?;
         let is_ready = self.is_ready().await.is_ok();
         let watched = Arc::clone(&self);
         let read = move || {
             let mut found = Found { is_ready, ..Found::default() };
-            let config = watched.config.now();
-            watched.ledger.each_open(|record| {
-                watched.metrics.count(&mut found.open, &record.grant, &config, &watched.pauses);
-            })?;
+            let (config, servers, now) = (watched.config.now(), &watched.servers, watched.clock.now());
+            watched.ledger.each_open(|record| found.open.count(&record.grant, &config, servers, now))?;
             // A file that is gone has no size; the ledger will say so itself.
             found.ledger_size = std::fs::metadata(&watched.file).map_or(0, |file| file.len());
-            Ok(watched.metrics.text(&config, watched.clock.now(), &found))
+            Ok(watched.metrics.text(&config, servers, now, &found))
         };
-        ledger::reading(read).await
+        Ok(ledger::reading(read).await?)
     }
 }
 
@@ -127,7 +135,7 @@ pub async fn handle(request: Request<Incoming>, watched: Arc<Watched>) -> Answer
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORMAT));
             answer
         }
-        Err(why) => sentence(StatusCode::SERVICE_UNAVAILABLE, NotReady::from(why).to_string()),
+        Err(why) => sentence(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
     }
 }
 

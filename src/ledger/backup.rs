@@ -1,6 +1,6 @@
 //! A backup: the ledger at one moment, as lines of JSON that any later version can read.
 //!
-//! - a header: what this is, of which ledger, when it was taken
+//! - a header: what this is, of which ledger, when it was taken, and which game servers were paused
 //! - a line for each vote, then one for each counter, as the ledger keeps them
 //! - a trailer: how many records, and the SHA-256 of all that is before it; without it the backup is not complete
 
@@ -18,7 +18,10 @@ use sha2::{Digest, Sha256};
 
 use super::file::{self, OpenError};
 use super::record::{self, Identity, Saved, Unreadable};
-use super::{COUNTERS, Failure, GRANTS, IDENTITY, Ledger, LedgerError, RESTORED_AT, marker, meta};
+use super::{
+    COUNTERS, Failure, GRANTS, IDENTITY, Ledger, LedgerError, RESTORED_AT, marker, meta, stored_pauses,
+};
+use crate::domain::pause::Pauses;
 
 /// The version that this program writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -35,6 +38,8 @@ struct Header {
     taken_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     restored_at: Option<Timestamp>,
+    #[serde(default)]
+    pauses: Pauses,
 }
 
 /// The last line.
@@ -93,6 +98,7 @@ impl Backup {
             ledger: Identity::decode(&identity)?.id,
             taken_at: now,
             restored_at: restored_at.map(|bytes| record::decode_time(&bytes)).transpose()?,
+            pauses: stored_pauses(&database)?.0,
         };
         let reading = database.begin_read()?;
         let votes = reading.open_table(GRANTS)?.range::<&[u8]>(..)?;
@@ -212,6 +218,11 @@ impl<R: BufRead> BackupReader<R> {
     /// When the ledger that it is of was restored itself, if it was.
     pub fn restored_at(&self) -> Option<Timestamp> {
         self.header.restored_at
+    }
+
+    /// Which game servers were paused.
+    pub fn pauses(&self) -> &Pauses {
+        &self.header.pauses
     }
 
     fn record(&mut self) -> Result<Option<Saved>, BackupError> {

@@ -108,8 +108,20 @@ pub struct Grants {
 /// The place of a grant in the order of receipt.
 pub type Cursor = Vec<u8>;
 
+/// Where in that order.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// Anywhere.
+    Any,
+    /// Before this grant.
+    Before(&'a Cursor),
+    /// After this grant.
+    After(&'a Cursor),
+}
+
 impl Ledger {
-    /// The grants that are meant, received within this time, and before the one at the cursor.
+    /// The grants that are meant, received within this time, at this place. As long as they are held, what is written
+    /// meanwhile takes new room in the file.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] where they cannot be read.
@@ -117,13 +129,18 @@ impl Ledger {
         &self,
         by: &By,
         received: Range<Timestamp>,
-        before: Option<&Cursor>,
+        place: Place<'_>,
     ) -> Result<Grants, LedgerError> {
         let prefix = by.prefix();
-        let bound = |at: Timestamp| [prefix.as_slice(), &time(at)].concat();
-        let first = bound(received.start);
-        let end = before.map(|cursor| [prefix.as_slice(), cursor].concat());
-        let end = end.into_iter().chain([bound(received.end)]).min().unwrap_or_default().max(first.clone());
+        let bound = |place: &[u8]| [prefix.as_slice(), place].concat();
+        let (mut first, mut end) = (bound(&time(received.start)), bound(&time(received.end)));
+        match place {
+            Place::Any => {}
+            Place::Before(cursor) => end = end.min(bound(cursor)),
+            // The next one behind it that there can be.
+            Place::After(cursor) => first = first.max([bound(cursor), vec![0]].concat()),
+        }
+        let end = end.max(first.clone());
         let (database, failure) = (Arc::clone(&self.database), self.failure.clone());
         self.read(|_| {
             let reading = database.begin_read()?;
@@ -134,12 +151,32 @@ impl Ledger {
         })
     }
 
+    /// Some of the grants that are meant, received within this time, the oldest first: at most `most` of those after the
+    /// one that was `reached`, which moves on. In between, the ledger is not held.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] where they cannot be read.
+    pub fn next_grants(
+        &self,
+        by: &By,
+        received: Range<Timestamp>,
+        reached: &mut Option<Cursor>,
+        most: usize,
+    ) -> Result<Vec<Record>, LedgerError> {
+        let place = reached.as_ref().map_or(Place::Any, Place::After);
+        let some = self.grants(by, received, place)?.take(most).collect::<Result<Vec<_>, _>>()?;
+        let (cursors, records): (Vec<Cursor>, Vec<Record>) = some.into_iter().unzip();
+        *reached = cursors.into_iter().next_back().or(reached.take());
+        Ok(records)
+    }
+
     /// How many grants are meant.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] where they cannot be counted.
     pub fn count(&self, by: &By) -> Result<usize, LedgerError> {
-        let Grants { mut entries, failure, .. } = self.grants(by, Timestamp::MIN..Timestamp::MAX, None)?;
+        let Grants { mut entries, failure, .. } =
+            self.grants(by, Timestamp::MIN..Timestamp::MAX, Place::Any)?;
         let counted = entries.try_fold(0, |count, entry| entry.map(|_| count + 1));
         counted.map_err(|error| failure.set(&error))
     }

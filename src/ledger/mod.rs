@@ -15,32 +15,31 @@ mod record;
 mod restore;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use redb::{
     Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::act::Pause;
 use crate::domain::counter::{Counter, CounterKey, Scoped};
 use crate::domain::event::{EventKey, GRANT_TYPES};
 use crate::domain::grant::{Fact, Grant};
+use crate::domain::pause::Pauses;
 use crate::log::about;
 use crate::tasks::Tasks;
 
 use marker::Marker;
 use record::Identity;
-use writer::{Attended, Change};
+use writer::{Attended, Change, Writer};
 
 pub use backup::{Backup, BackupError, BackupReader};
 pub(crate) use file::NAME;
 pub use file::{OpenError, Opened};
-pub use index::{By, Cursor, Grants};
+pub use index::{By, Cursor, Grants, Place};
 pub use instruments::Instruments;
 pub use record::{CounterRecord, Record, Revision, Saved, Unreadable};
 pub use restore::{RestoreError, Restored, restore};
@@ -62,7 +61,7 @@ const PAUSES: &[u8] = b"pauses";
 /// When it was last restored, if it was.
 const RESTORED_AT: &[u8] = b"restored_at";
 
-/// Requests that may wait for the writer; more than that wait at the door.
+/// Requests that may wait for the writer, more than that wait at the door; and news that may wait for whoever hears of it.
 const QUEUE: usize = 1024;
 
 /// A handle to the ledger; clones share one file and one writer.
@@ -75,6 +74,7 @@ pub struct Ledger {
     requests: mpsc::Sender<writer::Request>,
     failure: Failure,
     instruments: Instruments,
+    written: broadcast::Sender<EventKey>,
 }
 
 /// The first error of the storage. After it nothing more is read or written on this handle.
@@ -114,9 +114,8 @@ pub enum LedgerError {
 impl Ledger {
     /// Starts the writer of an open database.
     fn start(database: Database, marker: Marker, restored_at: Option<Timestamp>) -> std::io::Result<Self> {
-        let (ledger, queue) = Ledger::new(database, Some(marker), restored_at);
-        let (database, marker) = (Arc::clone(&ledger.database), ledger.marker.clone());
-        writer::start(database, marker, queue, ledger.failure.clone(), ledger.instruments.clone())?;
+        let (ledger, writer, queue) = Ledger::new(database, Some(marker), restored_at);
+        writer.start(queue)?;
         Ok(ledger)
     }
 
@@ -128,10 +127,8 @@ impl Ledger {
     pub fn on(storage: impl StorageBackend, tasks: &Tasks) -> Result<Self, redb::Error> {
         let database = Database::builder().set_cache_size(file::CACHE).create_with_backend(storage)?;
         create_tables(&database)?;
-        let (ledger, queue) = Ledger::new(database, None, None);
-        let database = Arc::clone(&ledger.database);
-        let (failure, instruments) = (ledger.failure.clone(), ledger.instruments.clone());
-        tasks.spawn(writer::write_all(database, None, queue, failure, instruments));
+        let (ledger, writer, queue) = Ledger::new(database, None, None);
+        tasks.spawn(writer.write_all(queue));
         Ok(ledger)
     }
 
@@ -139,11 +136,25 @@ impl Ledger {
         database: Database,
         marker: Option<Marker>,
         restored_at: Option<Timestamp>,
-    ) -> (Self, mpsc::Receiver<writer::Request>) {
+    ) -> (Self, Writer, mpsc::Receiver<writer::Request>) {
         let (requests, queue) = mpsc::channel(QUEUE);
         let (database, marker) = (Arc::new(database), marker.map(Arc::new));
         let (failure, instruments) = (Failure::default(), Instruments::default());
-        (Ledger { database, marker, restored_at, requests, failure, instruments }, queue)
+        let (written, _) = broadcast::channel(QUEUE);
+        let writer = Writer {
+            database: Arc::clone(&database),
+            marker: marker.clone(),
+            failure: failure.clone(),
+            instruments: instruments.clone(),
+            written: written.clone(),
+        };
+        (Ledger { database, marker, restored_at, requests, failure, instruments, written }, writer, queue)
+    }
+
+    /// Hears of the event of each grant that is written from now on, once that is durable. Whoever falls behind by more
+    /// than a thousand is told that some were missed.
+    pub fn written(&self) -> broadcast::Receiver<EventKey> {
+        self.written.subscribe()
     }
 
     /// When the ledger was last restored from a backup, if it was: it may have forgotten votes from before then.
@@ -198,20 +209,10 @@ impl Ledger {
         Ok(records)
     }
 
-    /// Every grant of which something is still to happen.
+    /// Every grant of which something is still to happen, one after the other: they can be very many.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] where a record cannot be read.
-    pub fn open_grants(&self) -> Result<Vec<Record>, LedgerError> {
-        let mut records = Vec::new();
-        self.each_open(|record| records.push(record))?;
-        Ok(records)
-    }
-
-    /// The same, one after the other: they can be very many.
-    ///
-    /// # Errors
-    /// As above.
     pub fn each_open(&self, mut visit: impl FnMut(Record)) -> Result<(), LedgerError> {
         // An earlier Votive did not tell them apart.
         self.each_attended(
@@ -310,7 +311,6 @@ impl Ledger {
         for Record { grant, revision } in records {
             // It needs no time.
             let Ok(pruned) = grant.apply(Fact::Pruned, Timestamp::UNIX_EPOCH) else { continue };
-            let pruned = Grant { acts: Vec::new(), ..pruned };
             let mut change = grant_change(&pruned, *revision).map_err(|error| self.failure.set(&error))?;
             // Those that it had, too.
             change.index = index::entries(grant).into_iter().map(|(entry, _)| (entry, false)).collect();
@@ -325,38 +325,31 @@ impl Ledger {
         }
     }
 
-    /// Which game servers are paused, by name.
+    /// Which game servers are paused.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] where that cannot be read.
-    pub fn pauses(&self) -> Result<BTreeMap<String, Pause>, LedgerError> {
-        Ok(self.stored_pauses()?.0)
+    pub fn pauses(&self) -> Result<Pauses, LedgerError> {
+        Ok(self.read(stored_pauses)?.0)
     }
 
-    fn stored_pauses(&self) -> Result<(BTreeMap<String, Pause>, Revision), LedgerError> {
-        self.read(|database| {
-            let stored = meta(database, PAUSES)?.map(|bytes| record::decode_pauses(&bytes)).transpose()?;
-            Ok(stored.unwrap_or_default())
-        })
-    }
-
-    /// Has a game server of this name paused, or not.
+    /// Changes which game servers are paused, in one transaction. Gives the pauses as they are stored, and what `change`
+    /// gives.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] where that cannot be stored.
-    pub async fn set_pause(&self, server: &str, pause: Option<Pause>) -> Result<(), LedgerError> {
+    pub async fn update_pauses<T>(
+        &self,
+        change: impl Fn(&mut Pauses) -> T,
+    ) -> Result<(Pauses, T), LedgerError> {
         loop {
-            let (mut pauses, expected) = self.stored_pauses()?;
-            match pause.clone() {
-                Some(pause) => drop(pauses.insert(server.to_owned(), pause)),
-                None => drop(pauses.remove(server)),
-            }
+            let (mut pauses, expected) = self.read(stored_pauses)?;
+            let given = change(&mut pauses);
             let bytes = record::encode_pauses(&pauses, expected.next());
             let bytes = bytes.map_err(|error| self.failure.set(&error))?;
-            let change = Change { key: PAUSES.to_vec(), ..Change::new(META, bytes, expected) };
-            match self.change(vec![change]).await {
+            match self.change(vec![Change::new(META, PAUSES.to_vec(), bytes, expected)]).await {
                 Err(LedgerError::Conflict) => {}
-                done => return done,
+                done => return done.map(|()| (pauses, given)),
             }
         }
     }
@@ -498,12 +491,12 @@ fn grant_change(grant: &Grant, expected: Revision) -> Result<Change, Unreadable>
     };
     let bytes = record::encode(grant, expected.next())?;
     let (key, index) = (record::key(&grant.event), index::entries(grant));
-    Ok(Change { key, attended: Some(open), index, ..Change::new(GRANTS, bytes, expected) })
+    Ok(Change { attended: Some(open), index, ..Change::new(GRANTS, key, bytes, expected) })
 }
 
 fn counter_change(record: &CounterRecord) -> Result<Change, Unreadable> {
     let (key, bytes) = (record::counter_key(&record.key), record::encode_counter(record)?);
-    Ok(Change { key, ..Change::new(COUNTERS, bytes, record.revision) })
+    Ok(Change::new(COUNTERS, key, bytes, record.revision))
 }
 
 fn create_tables(database: &Database) -> Result<(), redb::Error> {
@@ -534,6 +527,11 @@ fn meta(database: &Database, name: &[u8]) -> Result<Option<Vec<u8>>, redb::Error
         table => table?,
     };
     Ok(table.get(name)?.map(|bytes| bytes.value().to_vec()))
+}
+
+fn stored_pauses(database: &Database) -> Result<(Pauses, Revision), redb::Error> {
+    let stored = meta(database, PAUSES)?.map(|bytes| record::decode_pauses(&bytes)).transpose()?;
+    Ok(stored.unwrap_or_default())
 }
 
 fn set_meta(writing: &WriteTransaction, name: &[u8], bytes: &[u8]) -> Result<(), redb::Error> {

@@ -1,16 +1,14 @@
 //! The bytes of the ledger: versioned JSON of ours, so that no library's encoding is part of the format.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::domain::act::Pause;
 use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::event::EventKey;
 use crate::domain::grant::Grant;
+use crate::domain::pause::Pauses;
 
 /// The version that this program writes, and the only one that it reads.
 pub(super) const VERSION: u32 = 1;
@@ -160,6 +158,12 @@ pub(super) fn key(event: &EventKey) -> Vec<u8> {
     [event.event_type.as_bytes(), b"\0", event.event_id.as_bytes()].concat()
 }
 
+/// The event that a grant's key is of.
+pub(super) fn event(key: &[u8]) -> Option<EventKey> {
+    let (event_type, event_id) = std::str::from_utf8(key).ok()?.split_once('\0')?;
+    Some(EventKey::new(event_type, event_id))
+}
+
 /// The key of a counter: neither part can hold a zero.
 pub(super) fn counter_key(key: &CounterKey) -> Vec<u8> {
     [key.scope.as_bytes(), b"\0", key.player.as_bytes()].concat()
@@ -170,19 +174,16 @@ pub(super) fn counter_key(key: &CounterKey) -> Vec<u8> {
 struct StoredPauses {
     v: u32,
     revision: Revision,
-    pauses: BTreeMap<String, Pause>,
+    pauses: Pauses,
 }
 
 /// The bytes that say which game servers are paused.
-pub(super) fn encode_pauses(
-    pauses: &BTreeMap<String, Pause>,
-    revision: Revision,
-) -> Result<Vec<u8>, Unreadable> {
+pub(super) fn encode_pauses(pauses: &Pauses, revision: Revision) -> Result<Vec<u8>, Unreadable> {
     Ok(serde_json::to_vec(&StoredPauses { v: VERSION, revision, pauses: pauses.clone() })?)
 }
 
 /// What these bytes say of game servers.
-pub(super) fn decode_pauses(bytes: &[u8]) -> Result<(BTreeMap<String, Pause>, Revision), Unreadable> {
+pub(super) fn decode_pauses(bytes: &[u8]) -> Result<(Pauses, Revision), Unreadable> {
     let stored: StoredPauses = serde_json::from_slice(bytes)?;
     check_version(stored.v)?;
     Ok((stored.pauses, stored.revision))

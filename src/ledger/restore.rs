@@ -10,9 +10,9 @@ use redb::WriteTransaction;
 use super::backup::{BackupError, BackupReader};
 use super::file::{self, OpenError};
 use super::marker::Marker;
-use super::record::{self, Record, Saved};
+use super::record::{self, Record, Revision, Saved};
 use super::writer::{Attended, attend};
-use super::{COUNTERS, GRANTS, RESTORED_AT, index, set_meta, write};
+use super::{COUNTERS, GRANTS, PAUSES, RESTORED_AT, index, set_meta, write};
 use crate::domain::award::AwardState;
 use crate::domain::grant::Grant;
 
@@ -64,11 +64,18 @@ pub fn restore<R: BufRead>(
     // A clock that is behind must not make votes look new that the lost ledger may have known.
     let before = backup.as_ref().and_then(BackupReader::restored_at);
     let at = now.max(taken_at).max(before.unwrap_or(now));
+    let pauses = backup.as_ref().map(|backup| backup.pauses().clone()).unwrap_or_default();
     let (mut votes, mut in_doubt) = (0, 0);
     let (unfinished, identity) = file::build(&path, |database| -> Result<(), RestoreError> {
         let storage = |error| OpenError::storage(&path, error);
-        let bytes = record::encode_time(at).map_err(|why| OpenError::unreadable(&path, why))?;
-        write(database, |writing| set_meta(writing, RESTORED_AT, &bytes)).map_err(storage)?;
+        let unreadable = |why| OpenError::unreadable(&path, why);
+        let bytes = record::encode_time(at).map_err(unreadable)?;
+        let paused = record::encode_pauses(&pauses, Revision::NONE.next()).map_err(unreadable)?;
+        write(database, |writing| {
+            set_meta(writing, RESTORED_AT, &bytes)?;
+            set_meta(writing, PAUSES, &paused)
+        })
+        .map_err(storage)?;
         let mut records = backup.into_iter().flatten();
         loop {
             let mut batch = records.by_ref().take(BATCH).collect::<Result<Vec<Saved>, BackupError>>()?;

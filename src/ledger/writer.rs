@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::index::{self, Entry};
 use super::instruments::Instruments;
 use super::marker::Marker;
 use super::record::{self, Revision};
 use super::{FINAL, Failure, LedgerError, OPEN, raise};
+use crate::domain::event::EventKey;
 use crate::failpoint::{Point, crash_at};
 
 /// The most records of one commit, so that the first of them does not wait long for the last.
@@ -52,108 +53,105 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// A change of a record that is no grant, and whose key is still to be said.
+    /// A change of a record without an index.
     pub(super) fn new(
         table: TableDefinition<'static, &'static [u8], &'static [u8]>,
+        key: Vec<u8>,
         bytes: Vec<u8>,
         expected: Revision,
     ) -> Self {
-        Change { table, key: Vec::new(), bytes, expected, attended: None, index: Vec::new() }
+        Change { table, key, bytes, expected, attended: None, index: Vec::new() }
     }
 }
 
-/// Starts a thread that does nothing but [`write_all`].
-pub(super) fn start(
-    database: Arc<Database>,
-    marker: Option<Arc<Marker>>,
-    queue: mpsc::Receiver<Request>,
-    failure: Failure,
-    instruments: Instruments,
-) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let thread = std::thread::Builder::new().name("ledger".to_owned());
-    thread.spawn(move || runtime.block_on(write_all(database, marker, queue, failure, instruments)))?;
-    Ok(())
+/// What writes.
+pub(super) struct Writer {
+    pub(super) database: Arc<Database>,
+    pub(super) marker: Option<Arc<Marker>>,
+    pub(super) failure: Failure,
+    pub(super) instruments: Instruments,
+    /// Is told of each grant that was written, once that is durable.
+    pub(super) written: broadcast::Sender<EventKey>,
 }
 
-/// Does what is asked. Ends with its last client, or with the first error of the storage: after that every write
-/// on this handle would fail, so everybody is told, and `failure` is set.
-pub(super) async fn write_all(
-    database: Arc<Database>,
-    marker: Option<Arc<Marker>>,
-    mut queue: mpsc::Receiver<Request>,
-    failure: Failure,
-    instruments: Instruments,
-) {
-    while let Some(first) = queue.recv().await {
-        let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Ok(next) = queue.try_recv()
-        {
-            batch.push(next);
-        }
-        if commit(&database, marker.as_deref(), batch, &failure, &instruments).is_err() {
-            break;
-        }
+impl Writer {
+    /// Starts a thread that does nothing but [`write_all`](Self::write_all).
+    pub(super) fn start(self, queue: mpsc::Receiver<Request>) -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let thread = std::thread::Builder::new().name("ledger".to_owned());
+        thread.spawn(move || runtime.block_on(self.write_all(queue)))?;
+        Ok(())
     }
-}
 
-/// Writes a batch in one transaction, and answers each request only after it is durable.
-fn commit(
-    database: &Database,
-    marker: Option<&Marker>,
-    batch: Vec<Request>,
-    failure: &Failure,
-    instruments: &Instruments,
-) -> Result<(), LedgerError> {
-    let (mut puts, mut answers, mut pings) = (Vec::new(), Vec::new(), Vec::new());
-    for request in batch {
-        match request {
-            Request::Put(put, answer) => {
-                puts.push(put);
-                answers.push(answer);
+    /// Does what is asked. Ends with its last client, or with the first error of the storage: after that every write
+    /// on this handle would fail, so everybody is told, and `failure` is set.
+    pub(super) async fn write_all(self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(first) = queue.recv().await {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(next) = queue.try_recv()
+            {
+                batch.push(next);
             }
-            Request::Ping(answer) => pings.push(answer),
+            if self.commit(batch).is_err() {
+                break;
+            }
         }
     }
-    let written = if puts.is_empty() { Ok(Vec::new()) } else { write(database, marker, &puts, instruments) };
-    match written.map_err(|error| failure.set(&error)) {
-        Ok(outcomes) => {
-            let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| Ok(())));
-            // Whoever asks has gone if this cannot be told, here and below.
-            for (answer, outcome) in answers.into_iter().chain(pings).zip(outcomes) {
-                drop(answer.send(outcome));
-            }
-            Ok(())
-        }
-        Err(error) => {
-            for answer in answers.into_iter().chain(pings) {
-                drop(answer.send(Err(error.clone())));
-            }
-            Err(error)
-        }
-    }
-}
 
-fn write(
-    database: &Database,
-    marker: Option<&Marker>,
-    puts: &[Vec<Change>],
-    instruments: &Instruments,
-) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
-    let begun = Instant::now();
-    let (outcomes, identity) = super::write(database, |writing| {
-        let outcomes = store(writing, puts)?;
-        let identity = marker.map(|_| raise(writing)).transpose()?;
-        crash_at(Point::CommitBegins);
-        Ok((outcomes, identity))
-    })?;
-    instruments.committed(puts.iter().map(Vec::len).sum(), begun.elapsed());
-    crash_at(Point::CommitDone);
-    if let (Some(marker), Some(identity)) = (marker, identity) {
-        marker.write(&identity)?;
+    /// Writes a batch in one transaction, and answers each request only after it is durable.
+    fn commit(&self, batch: Vec<Request>) -> Result<(), LedgerError> {
+        let (mut puts, mut answers, mut pings) = (Vec::new(), Vec::new(), Vec::new());
+        for request in batch {
+            match request {
+                Request::Put(put, answer) => {
+                    puts.push(put);
+                    answers.push(answer);
+                }
+                Request::Ping(answer) => pings.push(answer),
+            }
+        }
+        let written = if puts.is_empty() { Ok(Vec::new()) } else { self.write(&puts) };
+        match written.map_err(|error| self.failure.set(&error)) {
+            Ok(outcomes) => {
+                for (put, _) in puts.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()) {
+                    let grants = put.iter().filter(|change| change.attended.is_some());
+                    for event in grants.filter_map(|change| record::event(&change.key)) {
+                        // Mostly nobody listens.
+                        drop(self.written.send(event));
+                    }
+                }
+                let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| Ok(())));
+                // Whoever asks has gone if this cannot be told, here and below.
+                for (answer, outcome) in answers.into_iter().chain(pings).zip(outcomes) {
+                    drop(answer.send(outcome));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                for answer in answers.into_iter().chain(pings) {
+                    drop(answer.send(Err(error.clone())));
+                }
+                Err(error)
+            }
+        }
     }
-    Ok(outcomes)
+
+    fn write(&self, puts: &[Vec<Change>]) -> Result<Vec<Result<(), LedgerError>>, redb::Error> {
+        let begun = Instant::now();
+        let (outcomes, identity) = super::write(&self.database, |writing| {
+            let outcomes = store(writing, puts)?;
+            let identity = self.marker.as_ref().map(|_| raise(writing)).transpose()?;
+            crash_at(Point::CommitBegins);
+            Ok((outcomes, identity))
+        })?;
+        self.instruments.committed(puts.iter().map(Vec::len).sum(), begun.elapsed());
+        crash_at(Point::CommitDone);
+        if let (Some(marker), Some(identity)) = (&self.marker, identity) {
+            marker.write(&identity)?;
+        }
+        Ok(outcomes)
+    }
 }
 
 fn store(

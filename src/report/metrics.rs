@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -17,9 +17,10 @@ use prometheus::{
 
 use super::NO_SERVER;
 use crate::config::{Config, GameServer};
-use crate::dispatch::pauses::Pauses;
+use crate::dispatch::servers::{Hindrance, Servers};
 use crate::domain::award::{Award, AwardFact, AwardState};
 use crate::domain::grant::{Grant, Stage};
+use crate::domain::standing::Wait;
 use crate::domain::vote::Vote;
 use crate::ledger::Instruments;
 use crate::platform::FetchError;
@@ -42,10 +43,12 @@ const GRANTED: &str = "granted";
 const REFUSED: &str = "refused";
 const CLOSED: &str = "closed";
 /// Where what is open stands. `received` are grants, whose awards are not known yet.
-const OPEN_STATES: [&str; 7] = [RECEIVED, PLANNED, AWAITS_PLAYER, PAUSED, SENDING, AWAITS_RECEIPT, IN_DOUBT];
+const OPEN_STATES: [&str; 8] =
+    [RECEIVED, PLANNED, AWAITS_PLAYER, AWAITS_SERVER, PAUSED, SENDING, AWAITS_RECEIPT, IN_DOUBT];
 const RECEIVED: &str = "received";
 const PLANNED: &str = "planned";
 const AWAITS_PLAYER: &str = "awaits_player";
+const AWAITS_SERVER: &str = "awaits_server";
 const PAUSED: &str = "paused";
 const SENDING: &str = "sending";
 const AWAITS_RECEIPT: &str = "awaits_receipt";
@@ -91,8 +94,6 @@ struct Registered {
     config_loaded: Gauge,
     started: Gauge,
     ready: IntGauge,
-    /// Whether the game server at an address could be used when it was last asked: servers share an address.
-    up: Mutex<BTreeMap<String, bool>>,
     /// The names of all servers since the start. A series that stops looks as if it were still what it was last.
     servers: Mutex<BTreeSet<String>>,
 }
@@ -190,7 +191,6 @@ impl Default for Registered {
             ),
             started: gauge("votive_start_time_seconds", "When Votive was started."),
             ready: whole("votive_ready", "Whether /readyz would say that Votive is ready."),
-            up: Mutex::default(),
             servers: Mutex::default(),
             registry,
         }
@@ -201,11 +201,6 @@ fn add<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Re
     let made = made.expect("names and labels are well formed, and buckets in order");
     registry.register(Box::new(made.clone())).expect("no name is there twice");
     made
-}
-
-/// No code that holds one of the locks can leave what it guards half changed.
-fn lock<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
-    guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The label of a server: empty where the configuration has none.
@@ -257,7 +252,6 @@ impl Metrics {
             Outcome::Reply(_) => {
                 let duration = self.0.rcon_duration.with_label_values(&[&server.name]);
                 duration.observe(took.as_secs_f64());
-                self.server(server, true);
             }
             // Nothing was asked of the server.
             Outcome::TooLong => {}
@@ -270,16 +264,6 @@ impl Metrics {
 
     fn rcon_error(&self, server: &GameServer, kind: &str) {
         self.0.rcon_errors.with_label_values(&[server.name.as_str(), kind]).inc();
-    }
-
-    /// Whether a game server can be used.
-    pub(super) fn server(&self, server: &GameServer, is_up: bool) {
-        let mut up = lock(&self.0.up);
-        // Nearly always it is known.
-        match up.get_mut(&server.rcon) {
-            Some(known) => *known = is_up,
-            None => drop(up.insert(server.rcon.clone(), is_up)),
-        }
     }
 
     pub(super) fn step(&self, server: &GameServer, fact: &AwardFact) {
@@ -331,22 +315,11 @@ impl Metrics {
         }
     }
 
-    /// Counts one of the grants that are open or have receipts.
-    pub fn count(&self, open: &mut Open, grant: &Grant, config: &Config, pauses: &Pauses) {
-        let server = grant.vote().and_then(|vote| config.server(&vote.server));
-        let server_is = match server {
-            Some(server) if pauses.of(&server.name, &server.ids).is_some() => ServerIs::Paused,
-            Some(server) if lock(&self.0.up).get(&server.rcon) == Some(&true) => ServerIs::Up,
-            _ => ServerIs::NotUp,
-        };
-        open.count(grant, server.map_or("", |server| &server.name), server_is);
-    }
-
-    /// Everything that is measured, as Prometheus reads it, for `config`.
-    pub fn text(&self, config: &Config, now: Timestamp, found: &Found) -> String {
-        self.complete(config);
+    /// Everything that is measured, as Prometheus reads it, for `config` and what is known of its game servers.
+    pub fn text(&self, config: &Config, servers: &Servers, now: Timestamp, found: &Found) -> String {
+        self.complete(config, servers);
         let Registered { registry, awards, queue_length, queue_oldest, ledger_size, ready, .. } = &*self.0;
-        for server in lock(&self.0.servers).iter() {
+        for server in self.servers().iter() {
             for state in OPEN_STATES {
                 let count = found.open.awards.get(&(server.clone(), state)).copied().unwrap_or(0);
                 awards.with_label_values(&[server.as_str(), state]).set(count);
@@ -365,31 +338,36 @@ impl Metrics {
     }
 
     /// Sees to it that every series is there from the beginning, as 0: what appears with its first event has no increase.
-    fn complete(&self, config: &Config) {
+    fn complete(&self, config: &Config, servers: &Servers) {
         let metrics = &*self.0;
         STATUSES.iter().for_each(|status| drop(metrics.deliveries.with_label_values(&[status])));
         API_OUTCOMES.iter().for_each(|outcome| drop(metrics.api_duration.with_label_values(&[outcome])));
-        let mut servers = lock(&metrics.servers);
-        servers.insert(String::new());
-        servers.extend(config.servers.iter().map(|server| server.name.clone()));
-        for server in servers.iter() {
+        let mut names = self.servers();
+        names.insert(String::new());
+        names.extend(config.servers.iter().map(|server| server.name.clone()));
+        for server in names.iter() {
             for ending in ENDINGS {
                 metrics.awards_ended.with_label_values(&[server.as_str(), ending]);
             }
         }
         // No server is down that is not configured any more, nor up.
-        let mut up = lock(&metrics.up);
-        up.retain(|address, _| config.servers.iter().any(|server| server.rcon == *address));
         metrics.server_up.reset();
-        for GameServer { name, rcon, .. } in &config.servers {
+        for server in &config.servers {
+            let name = &server.name;
             STEP_OUTCOMES.iter().for_each(|outcome| drop(metrics.steps.with_label_values(&[name, *outcome])));
             RCON_ERRORS.iter().for_each(|kind| drop(metrics.rcon_errors.with_label_values(&[name, *kind])));
             metrics.rcon_duration.with_label_values(&[name]);
             metrics.unrecognised.with_label_values(&[name]);
-            if let Some(is_up) = up.get(rcon) {
-                metrics.server_up.with_label_values(&[name]).set((*is_up).into());
+            if let Some(is_up) = servers.known(server).is_up() {
+                metrics.server_up.with_label_values(&[name]).set(is_up.into());
             }
         }
+    }
+
+    /// The names of all servers since the start.
+    fn servers(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // No code that holds the lock can leave it half changed.
+        self.0.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -415,44 +393,46 @@ pub struct Open {
 }
 
 impl Open {
-    fn count(&mut self, grant: &Grant, server: &str, server_is: ServerIs) {
+    /// Counts one of the grants that are open, as it is `now`.
+    pub fn count(&mut self, grant: &Grant, config: &Config, servers: &Servers, now: Timestamp) {
+        let server = grant.vote().and_then(|vote| config.server(&vote.server));
         let states: Vec<&'static str> = match &grant.stage {
             Stage::Received { .. } => vec![RECEIVED],
             Stage::Planned(plan) => {
-                plan.awards.iter().filter_map(|award| open_state(award, server_is)).collect()
+                let wait = |award| Some(servers.wait(server?, award, &plan.player));
+                plan.awards.iter().filter_map(|award| open_state(award, wait(award))).collect()
             }
             Stage::Refused { .. } | Stage::Closed { .. } | Stage::Pruned => vec![],
         };
         self.grants += i64::from(!states.is_empty());
         for state in states {
-            *self.awards.entry((server.to_owned(), state)).or_default() += 1;
-            let oldest = self.oldest.entry(state).or_insert(grant.received_at);
-            *oldest = grant.received_at.min(*oldest);
+            let server_name = server.map_or_else(String::new, |server| server.name.clone());
+            *self.awards.entry((server_name, state)).or_default() += 1;
+            let since = match server.and_then(|server| servers.hindrance(server)) {
+                // Before that it waited for its player, or had just come.
+                Some(Hindrance::Down(down)) if state == AWAITS_SERVER => {
+                    let down_for = SignedDuration::try_from(down.since.elapsed()).unwrap_or_default();
+                    grant.received_at.max(now.checked_sub(down_for).unwrap_or(now))
+                }
+                _ => grant.received_at,
+            };
+            let oldest = self.oldest.entry(state).or_insert(since);
+            *oldest = since.min(*oldest);
         }
     }
 }
 
-/// Whether a game server can be used.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum ServerIs {
-    Paused,
-    Up,
-    /// Down, not known yet, or not configured.
-    NotUp,
-}
-
-/// Where an award stands that is open.
-fn open_state(award: &Award, server_is: ServerIs) -> Option<&'static str> {
-    let needs_player = award.next_step().is_some_and(|step| step.needs_player);
-    match award.state {
-        AwardState::Planned if server_is == ServerIs::Paused => Some(PAUSED),
-        AwardState::Planned if server_is == ServerIs::Up && needs_player => Some(AWAITS_PLAYER),
-        AwardState::Planned => Some(PLANNED),
-        AwardState::InDoubt { .. } if award.awaits_receipt() && server_is == ServerIs::Paused => Some(PAUSED),
-        AwardState::Sending => Some(SENDING),
-        AwardState::InDoubt { .. } if award.awaits_receipt() => Some(AWAITS_RECEIPT),
-        AwardState::InDoubt { .. } => Some(IN_DOUBT),
-        AwardState::Done | AwardState::Refused { .. } | AwardState::Closed => None,
+/// Where an award stands that is open, given what it waits for.
+fn open_state(award: &Award, wait: Option<Wait>) -> Option<&'static str> {
+    match (&award.state, wait) {
+        (AwardState::Done | AwardState::Refused { .. } | AwardState::Closed, _) => None,
+        (AwardState::Sending, _) => Some(SENDING),
+        (AwardState::InDoubt { .. }, _) if !award.awaits_receipt() => Some(IN_DOUBT),
+        (_, Some(Wait::Resumption)) => Some(PAUSED),
+        (AwardState::InDoubt { .. }, _) => Some(AWAITS_RECEIPT),
+        (AwardState::Planned, Some(Wait::Player)) => Some(AWAITS_PLAYER),
+        (AwardState::Planned, Some(Wait::Server | Wait::Password)) => Some(AWAITS_SERVER),
+        (AwardState::Planned, Some(Wait::Turn) | None) => Some(PLANNED),
     }
 }
 

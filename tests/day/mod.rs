@@ -16,12 +16,14 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use votive::config::{self, Live, Sources};
+use votive::dispatch::servers::Servers;
 use votive::domain::event::EventKey;
+use votive::domain::pause::Pauses;
 use votive::domain::signature::sign;
 use votive::domain::vote::{ServerRef, Vote};
 use votive::http::metrics::{self, Watched};
 use votive::http::server::{self, Listener};
-use votive::http::trial::Trials;
+use votive::http::test_delivery::TestDeliveries;
 use votive::http::webhook;
 use votive::intake::Intake;
 use votive::ledger::Ledger;
@@ -153,13 +155,14 @@ impl Daemon {
         let file = directory.path().join("ledger.redb");
         let ledger = Ledger::on(open(&file), &tasks).unwrap();
         let live = Live::new(config);
-        let intake =
-            Intake::start(live.clone(), ledger.clone(), surroundings, shutdown.clone(), tasks.clone(), false);
+        let servers = Servers::new(Pauses::default(), false);
+        let parts = (live.clone(), ledger.clone(), servers.clone(), shutdown.clone(), tasks.clone());
+        let intake = Intake::start(parts.0, parts.1, surroundings, parts.2, parts.3, parts.4);
         let intake = intake.await.unwrap();
         let watched = Watched::new(
             live.clone(),
             (ledger.clone(), file),
-            intake.pauses().clone(),
+            servers,
             report.metrics().clone(),
             clock,
             shutdown.clone(),
@@ -168,7 +171,13 @@ impl Daemon {
         let (webhook_door, webhook) = door();
         let (metrics_door, metrics) = door();
         tasks.spawn(server::serve(webhook_door, shutdown.clone(), move |request, ()| {
-            webhook::handle(request, live.clone(), Arc::clone(&taking_in), report.clone(), Trials::default())
+            webhook::handle(
+                request,
+                live.clone(),
+                Arc::clone(&taking_in),
+                report.clone(),
+                TestDeliveries::default(),
+            )
         }));
         tasks.spawn(server::serve(metrics_door, shutdown, move |request, ()| {
             metrics::handle(request, Arc::clone(&watched))

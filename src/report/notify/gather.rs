@@ -174,11 +174,6 @@ impl Gathering {
         self.about.contains(&about) && self.outboxes.iter().any(|outbox| !outbox.target.announces)
     }
 
-    /// The game servers that are down, by address, and for how long they have been.
-    pub(super) fn down_for(&self, now: Instant) -> BTreeMap<String, Duration> {
-        self.down.iter().map(|(address, down)| (address.clone(), now - down.since)).collect()
-    }
-
     /// Whether a target is still one.
     pub(super) fn has(&self, target: &Arc<Target>) -> bool {
         self.outboxes.iter().any(|outbox| Arc::ptr_eq(&outbox.target, target))
@@ -204,6 +199,10 @@ impl Gathering {
                     told: false,
                 });
                 down.why = why;
+            }
+            // Of one that the owner was told of, it is told when it is back.
+            Happening::ServerUnneeded { address } => {
+                self.down.retain(|other, down| *other != address || down.told);
             }
             Happening::ServerBack { address } => {
                 if let Some(down) = self.down.remove(&address).filter(|down| down.told) {

@@ -69,7 +69,7 @@ impl Gathered {
         self.missed += count;
     }
 
-    /// So many could not be told; this is not a reason for a message, but belongs into the next.
+    /// So many could not be told; this is not a reason for a message, but belongs in the next.
     pub(super) fn give_up(&mut self, count: u64) {
         self.untold += count;
     }
@@ -205,6 +205,7 @@ pub(super) fn escaped(text: &str) -> String {
                 | ')'
                 | '@'
                 | ':'
+                | '/'
         ) {
             escaped.push('\\');
         }
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn nothing_in_a_text_is_markdown() {
         assert_eq!(escaped("_x_ **b** `c` ~~d~~"), r"\_x\_ \*\*b\*\* \`c\` \~\~d\~\~");
-        assert_eq!(escaped("[a](https://b) <@1> @everyone"), r"\[a\]\(https\://b\) \<\@1\> \@everyone");
+        assert_eq!(escaped("[a](https://b) <@1> @everyone"), r"\[a\]\(https\:\/\/b\) \<\@1\> \@everyone");
         assert_eq!(escaped("> # - \\ ||s|| :smile:"), r"\> \# \- \\ \|\|s\|\| \:smile\:");
         assert_eq!(escaped("Стив, 12; 3% 'x' \"y\""), "Стив, 12; 3% 'x' \"y\"");
     }

@@ -8,26 +8,25 @@ mod message;
 mod send;
 pub(super) mod words;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Report;
-use crate::config::{About, Config, GameServer, Live, Notify, Secret};
-use crate::dispatch::pauses::Pauses;
+use crate::config::{About, Config, Live, Notify, Secret};
+use crate::dispatch::servers::Servers;
 use crate::ledger::{self, Ledger};
 use crate::surroundings::Clock;
 use gather::{Gathering, Oldest};
 use message::Message;
 use send::Carrier;
-use words::{Queue, ServerIs};
+use words::Queue;
 
 pub(super) use message::Line;
 
@@ -40,8 +39,8 @@ const CHECK_EVERY: Duration = Duration::from_secs(60);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A vote that was planned longer ago is not announced: it is one that was tried again.
 const NEWS: Duration = Duration::from_secs(60);
-/// What `votive notify-test` has told.
-const TEST: &str = "This is a test of Votive. Somebody has run: votive notify-test";
+/// What `votive test-notify` has told.
+const TEST: &str = "This is a test of Votive. Somebody has run: votive test-notify";
 
 /// Something that an owner or a channel is told.
 #[derive(Debug)]
@@ -63,6 +62,11 @@ pub(super) enum Happening {
         name: String,
         /// The rest of a sentence about it.
         why: String,
+    },
+    /// It is down, and nothing waits for it any more.
+    ServerUnneeded {
+        /// Which one.
+        address: String,
     },
     /// It can be used again.
     ServerBack {
@@ -185,13 +189,12 @@ struct Running {
 }
 
 impl Notifications {
-    /// Tells what it hears, until `ended`; then says what is left, within 2 s. It knows what waits once it is told
-    /// the `pauses`.
+    /// Tells what it hears, until `ended`; then says what is left, within 2 s.
     pub(crate) async fn run(
         mut self,
         mut config: Live,
         ledger: Ledger,
-        pauses: watch::Receiver<Option<Pauses>>,
+        servers: Servers,
         clock: Clock,
         report: Report,
         ended: CancellationToken,
@@ -226,8 +229,7 @@ impl Notifications {
                     }
                 }
                 _ = ticks.tick(), if asks => {
-                    let down = running.gathering.down_for(Instant::now());
-                    checks.spawn(check(ledger.clone(), Arc::clone(&now), pauses.clone(), down, clock.now()));
+                    checks.spawn(check(ledger.clone(), Arc::clone(&now), servers.clone(), clock.now()));
                 }
                 Some(oldest) = checks.join_next() => {
                     running.gathering.queue_is(oldest.ok().flatten(), Instant::now());
@@ -261,24 +263,13 @@ fn is_news(planned_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(planned_at).unsigned_abs() <= NEWS
 }
 
-/// Asks the ledger for the oldest vote that waits, where that is in nobody's way. `down` has the addresses of the game
-/// servers that are down, and for how long.
-async fn check(
-    ledger: Ledger,
-    config: Arc<Config>,
-    mut pauses: watch::Receiver<Option<Pauses>>,
-    down: BTreeMap<String, Duration>,
-    now: Timestamp,
-) -> Option<Oldest> {
-    let pauses = pauses.wait_for(Option::is_some).await.ok()?.clone()?;
-    let server_is = move |server: &GameServer| match down.get(&server.rcon) {
-        _ if pauses.of(&server.name, &server.ids).is_some() => ServerIs::Paused,
-        Some(time) => ServerIs::Down(*time),
-        None => ServerIs::Well,
-    };
+/// Asks the ledger for the oldest vote that waits, where that is in nobody's way.
+async fn check(ledger: Ledger, config: Arc<Config>, servers: Servers, now: Timestamp) -> Option<Oldest> {
     let read = move || {
         let mut queue = Queue::default();
-        ledger.each_open(|record| queue.add(&record.grant, &config, &server_is, now))?;
+        ledger.each_open(|record| {
+            queue.add(&record.grant, &config, |server| servers.hindrance(server), now);
+        })?;
         Ok(queue.oldest())
     };
     // A ledger that fails ends the daemon, and the log says so.

@@ -7,10 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::gather::Oldest;
 use super::message::{Line, escaped};
 use crate::config::{About, Announce, Config, GameServer};
-use crate::domain::award::{Award, AwardState};
+use crate::dispatch::servers::Hindrance;
+use crate::domain::award::{Award, AwardState, Step};
 use crate::domain::event::{EventKey, SERVER_VOTE, TEST_VOTE};
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::plan::Plan;
+use crate::domain::standing;
 use crate::domain::template::{Unsendable, Values};
 use crate::domain::vote::ServerRef;
 use crate::text::Outside;
@@ -23,7 +25,7 @@ pub(in crate::report) fn award_refused(
     server: &str,
     reason: &str,
 ) -> Line {
-    let remedy = if award.until_retried { format!("; votive retry {event}") } else { String::new() };
+    let (reason, remedy) = refusal(event, reason, award.until_retried);
     Line {
         about: About::Refused,
         what: format!("Refused on {server}: {reason}"),
@@ -38,7 +40,7 @@ pub(in crate::report) fn vote_refused(
     reason: &str,
     until_retried: bool,
 ) -> Line {
-    let remedy = if until_retried { format!("; votive retry {event}") } else { String::new() };
+    let (reason, remedy) = refusal(event, reason, until_retried);
     let player = if nickname.is_empty() { String::new() } else { format!("{}, ", Outside(nickname)) };
     Line {
         about: About::Refused,
@@ -47,22 +49,33 @@ pub(in crate::report) fn vote_refused(
     }
 }
 
+/// What is wrong, in words that are the same for many events; and what is to be done about this one.
+fn refusal(event: &EventKey, reason: &str, until_retried: bool) -> (String, String) {
+    if event.is_own() {
+        return (standing::cause(reason), format!("; votive explain {event} says what to do"));
+    }
+    let remedy = if until_retried { format!("; votive retry {event}") } else { String::new() };
+    (reason.to_owned(), remedy)
+}
+
 /// An award is in doubt, and only a person can settle it.
 pub(in crate::report) fn in_doubt(
     event: &EventKey,
     plan: &Plan,
     award: &Award,
     server: &str,
+    step: &Step,
     reason: &str,
 ) -> Line {
     Line {
         about: About::InDoubt,
         what: format!("In doubt on {server}: {reason}"),
         which: format!(
-            "{}, reward {}; look in the game whether {} ran, then: votive resolve {event} --ran, or --not-run",
+            "{}, reward {}; look in the game whether {} ran, then: votive resolve {event} --step {} --ran, or --not-run",
             plan.player,
             award.reward,
-            next_command(award)
+            Outside(&step.command),
+            step.number()
         ),
     }
 }
@@ -80,13 +93,13 @@ pub(in crate::report) fn forgotten(
         what: format!(
             "The world of {server} went back in time and has forgotten rewards; they are not given again by themselves"
         ),
-        which: format!("{}, reward {}, vote {event}: {}", plan.player, award.reward, Outside(command)),
+        which: format!(
+            "{}, reward {}: {}; votive explain {event} says how to give it again",
+            plan.player,
+            award.reward,
+            Outside(command)
+        ),
     }
-}
-
-fn next_command(award: &Award) -> String {
-    let command = award.next_step().map_or("", |step| &step.command);
-    Outside(command).to_string()
 }
 
 /// What is announced of a vote, in the owner's markdown. `None` for one that nobody made just now: a replay.
@@ -131,27 +144,16 @@ pub(super) struct Queue {
     waiting: u64,
 }
 
-/// What is known of a game server.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum ServerIs {
-    /// It can be used, or nobody has needed it.
-    Well,
-    /// For so long.
-    Down(Duration),
-    /// By the operator.
-    Paused,
-}
-
 impl Queue {
     /// Looks at one grant, as it is `now`.
     pub(super) fn add(
         &mut self,
         grant: &Grant,
         config: &Config,
-        server_is: impl Fn(&GameServer) -> ServerIs,
+        hindrance: impl Fn(&GameServer) -> Option<Hindrance>,
         now: Timestamp,
     ) {
-        let Some((awaited, at_most)) = awaited(grant, config, server_is) else { return };
+        let Some((awaited, at_most)) = awaited(grant, config, hindrance) else { return };
         self.waiting += 1;
         let age = now.duration_since(grant.received_at).min(at_most);
         if self.oldest.as_ref().is_none_or(|(oldest, _)| age > *oldest) {
@@ -172,7 +174,7 @@ impl Queue {
 fn awaited(
     grant: &Grant,
     config: &Config,
-    server_is: impl Fn(&GameServer) -> ServerIs,
+    hindrance: impl Fn(&GameServer) -> Option<Hindrance>,
 ) -> Option<(String, SignedDuration)> {
     let always = SignedDuration::MAX;
     let plan = match &grant.stage {
@@ -193,11 +195,13 @@ fn awaited(
         AwardState::Done | AwardState::Refused { .. } | AwardState::Closed => false,
     };
     let planned = |award: &Award| award.state == AwardState::Planned;
-    let at_most = match server_is(server) {
-        ServerIs::Paused => return None,
+    let at_most = match hindrance(server) {
+        Some(Hindrance::Paused(_)) => return None,
         _ if plan.awards.iter().any(by_itself) => always,
-        ServerIs::Down(time) if plan.awards.iter().any(planned) => time.try_into().unwrap_or(always),
-        ServerIs::Down(_) | ServerIs::Well => return None,
+        Some(Hindrance::Down(down)) if plan.awards.iter().any(planned) => {
+            down.since.elapsed().try_into().unwrap_or(always)
+        }
+        Some(Hindrance::Down(_)) | None => return None,
     };
     Some((server.name.clone(), at_most))
 }
@@ -207,14 +211,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use jiff::civil::date;
+    use tokio::time::{Instant, advance};
 
     use super::*;
     use crate::config::Notify;
-    use crate::domain::award::{Receipt, Step};
+    use crate::dispatch::contact::Down;
+    use crate::dispatch::servers::Paused;
+    use crate::domain::award::Receipt;
     use crate::domain::counter::{Count, Scoped};
     use crate::domain::event::REPLAY;
     use crate::domain::player::PlayerName;
     use crate::domain::reward::{InDoubtRule, ReceiptRule};
+    use crate::domain::standing::Wait;
     use crate::domain::template::Template;
     use crate::domain::vote::Vote;
     use crate::report::notify::gather::tests::config;
@@ -268,11 +276,11 @@ mod tests {
 
     fn oldest<'g>(
         grants: impl Iterator<Item = &'g Grant>,
-        server_is: impl Fn(&GameServer) -> ServerIs,
+        hindrance: impl Fn(&GameServer) -> Option<Hindrance>,
         now: i64,
     ) -> Option<Oldest> {
         let (config, mut queue) = (config(Notify::default()), Queue::default());
-        grants.for_each(|grant| queue.add(grant, &config, &server_is, at(now)));
+        grants.for_each(|grant| queue.add(grant, &config, &hindrance, at(now)));
         queue.oldest()
     }
 
@@ -286,7 +294,7 @@ mod tests {
             planned("e-done", 0, 9, vec![award(false, AwardState::Done), award(false, AwardState::Closed)]),
             grant("e-refused", 0, refused),
         ];
-        let well = |_: &GameServer| ServerIs::Well;
+        let well = |_: &GameServer| None;
         assert_eq!(oldest(calm.iter(), well, 100), None);
         let both = vec![award(true, AwardState::Planned), award(false, AwardState::Sending)];
         let waiting = [
@@ -304,21 +312,24 @@ mod tests {
         }
         let all = oldest(waiting.iter().map(|(grant, ..)| grant), well, 0).unwrap();
         assert_eq!((all.what.as_str(), all.age, all.waiting), (waiting[1].1, Duration::ZERO, 3));
-        assert_eq!(oldest([&waiting[1].0].into_iter(), |_| ServerIs::Paused, 100), None);
+        let paused = |_: &GameServer| Some(Hindrance::Paused(Paused::Hold));
+        assert_eq!(oldest([&waiting[1].0].into_iter(), paused, 100), None);
     }
 
-    #[test]
-    fn who_needs_a_player_waits_for_the_server_while_that_is_down() {
+    #[tokio::test(start_paused = true)]
+    async fn who_needs_a_player_waits_for_the_server_while_that_is_down() {
         let grants = [
             planned("e-player", 0, 1, vec![award(true, AwardState::Planned)]),
             planned("e-doubt", 0, 1, vec![award(true, in_doubt())]),
             planned("e-late", 95, 1, vec![award(true, AwardState::Planned)]),
         ];
-        let down = |_: &GameServer| ServerIs::Down(Duration::from_secs(10));
-        let found = oldest(grants.iter(), down, 100).unwrap();
+        let down = Down { why: "is away".to_owned(), wait: Wait::Server, since: Instant::now() };
+        advance(Duration::from_secs(10)).await;
+        let down = |_: &GameServer| Some(Hindrance::Down(down.clone()));
+        let found = oldest(grants.iter(), &down, 100).unwrap();
         assert_eq!(found.what, "e-player of Steve waits for survival");
         assert_eq!((found.age.as_secs(), found.waiting), (10, 2), "not for the time before");
-        let late = oldest(grants[2..].iter(), down, 100).unwrap();
+        let late = oldest(grants[2..].iter(), &down, 100).unwrap();
         assert_eq!(late.age.as_secs(), 5);
     }
 

@@ -127,14 +127,19 @@ fn a_target_is_told_after_a_moment_and_then_at_most_once_a_minute() {
 }
 
 #[test]
-fn it_knows_which_servers_are_down_and_for_how_long() {
+fn a_server_that_nothing_waits_for_is_not_told_unless_it_was_told_before() {
     let mut test = Test::new(notify());
-    test.hear(SECOND, down("refuses"));
-    test.hear(2 * SECOND, down("is silent"));
-    let known = |test: &Test| test.gathering.down_for(test.begun + 10 * SECOND);
-    assert_eq!(known(&test), BTreeMap::from([("a:1".to_owned(), 9 * SECOND)]));
-    test.hear(3 * SECOND, back());
-    assert_eq!(known(&test), BTreeMap::new());
+    let unneeded = || Happening::ServerUnneeded { address: "a:1".to_owned() };
+    test.hear(Duration::ZERO, down("is away"));
+    test.hear(9 * MINUTE, unneeded());
+    assert_eq!(test.wakes_at(), None);
+    test.hear(11 * MINUTE, down("is away"));
+    assert_eq!(test.wakes_at(), Some(21 * MINUTE), "it counts from when it was needed again");
+    assert_eq!(test.due(21 * MINUTE), []);
+    assert_eq!(test.due(21 * MINUTE + GATHER).len(), 2);
+    test.hear(30 * MINUTE, unneeded());
+    test.hear(41 * MINUTE, back());
+    assert_eq!(test.due(41 * MINUTE + GATHER), both("survival is back after 30 minutes"));
 }
 
 #[test]
