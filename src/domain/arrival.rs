@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::event::{Delivery, LONGEST_ID, OWN_TYPES, SERVER_VOTE, is_event_id};
+use super::event::{Delivery, LONGEST_ID, SERVER_VOTE, is_event_id};
 
 /// What a delivery says it is about, whoever has sent it: never more than an id and a name, each of a bounded length and
 /// of harmless characters.
@@ -61,9 +61,7 @@ impl Arrival {
         let kind = match key.event_type.as_str() {
             _ if *is_test => Kind::Test,
             SERVER_VOTE => Kind::Vote,
-            own if own.starts_with(OWN_TYPES) => {
-                Kind::Refused("The delivery has an event type of Votive's own.".to_owned())
-            }
+            _ if key.is_own() => Kind::Refused("The delivery has an event type of Votive's own.".to_owned()),
             _ => Kind::Unrewarded,
         };
         Arrival { at, claim: Claim::of(Some(&key.event_id), Some(&key.event_type)), kind, status }

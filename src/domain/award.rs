@@ -108,6 +108,19 @@ impl Receipt {
     }
 }
 
+impl Step {
+    /// What people call it: they count from 1.
+    pub fn number(&self) -> u64 {
+        u64::from(self.serial) + 1
+    }
+
+    /// Whether the world has gone back to a time before it. Of one that an operator had to settle, the receipt was lost
+    /// before that, and says nothing.
+    pub fn is_forgotten(&self) -> bool {
+        self.receipt == Receipt::Lost && matches!(self.finished, Some(Finish::Ran { .. } | Finish::Receipt))
+    }
+}
+
 /// How a step was finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,7 +16,7 @@ pub const TEST_VOTE: &str = "votive.test";
 /// The event type of `votive replay`.
 pub const REPLAY: &str = "votive.replay";
 /// Event types that begin so are ours; a signed delivery of one is refused.
-pub const OWN_TYPES: &str = "votive.";
+const OWN_TYPES: &str = "votive.";
 /// Every event type that the ledger can hold a grant of.
 pub const GRANT_TYPES: [&str; 3] = [SERVER_VOTE, TEST_VOTE, REPLAY];
 
@@ -33,6 +33,11 @@ impl EventKey {
     /// The key of an event; the caller has checked the id with [`is_event_id`].
     pub fn new(event_type: &str, event_id: &str) -> Self {
         EventKey { event_type: event_type.to_owned(), event_id: event_id.to_owned() }
+    }
+
+    /// Whether it is of a type of our own: no platform delivers it.
+    pub fn is_own(&self) -> bool {
+        self.event_type.starts_with(OWN_TYPES)
     }
 }
 

@@ -218,7 +218,9 @@ impl Grant {
                 }
                 Stage::Planned(plan)
             }
-            (_, Fact::Pruned) if self.can_be_pruned() => Stage::Pruned,
+            (_, Fact::Pruned) if self.can_be_pruned() => {
+                return Ok(Grant { stage: Stage::Pruned, acts: Vec::new(), ..self.clone() });
+            }
             (Stage::Planned(plan), Fact::Redelivered(planning)) => {
                 let reopens =
                     |award: &Award| matches!(award.state, AwardState::Refused { .. }) && !award.until_retried;

@@ -28,9 +28,9 @@ pub enum State {
 }
 
 impl State {
-    /// All of them.
-    pub const ALL: [State; 6] =
-        [State::Waiting, State::InDoubt, State::Refused, State::Granted, State::Closed, State::Pruned];
+    /// Those that votes in a list have: what was pruned is in none.
+    pub const LISTED: [State; 5] =
+        [State::Waiting, State::InDoubt, State::Refused, State::Granted, State::Closed];
 
     /// Its name for scripts, everywhere the same.
     pub fn name(self) -> &'static str {
@@ -95,21 +95,6 @@ impl Awaited {
 impl Grant {
     /// How it stands. Of what stands differently, the part that most needs somebody's attention is told.
     pub fn state(&self) -> State {
-        let plan = match &self.stage {
-            Stage::Received { .. } => return State::Waiting,
-            Stage::Refused { .. } => return State::Refused,
-            Stage::Closed { .. } => return State::Closed,
-            Stage::Pruned => return State::Pruned,
-            Stage::Planned(plan) => plan,
-        };
-        let states = plan.awards.iter().map(|award| match award.state {
-            AwardState::Planned | AwardState::Sending => State::Waiting,
-            AwardState::InDoubt { .. } if award.awaits_receipt() => State::Waiting,
-            AwardState::InDoubt { .. } => State::InDoubt,
-            AwardState::Done => State::Granted,
-            AwardState::Refused { .. } => State::Refused,
-            AwardState::Closed => State::Closed,
-        });
         let urgency = |state: &State| match state {
             State::Granted | State::Pruned => 0,
             State::Closed => 1,
@@ -117,7 +102,51 @@ impl Grant {
             State::Refused => 3,
             State::InDoubt => 4,
         };
-        states.max_by_key(urgency).unwrap_or(State::Granted)
+        self.states().into_iter().max_by_key(urgency).unwrap_or(State::Granted)
+    }
+
+    /// Whether it, or a part of it, stands so: what one part waits for does not hide that another is refused. It is granted
+    /// or closed only as a whole.
+    pub fn is_in(&self, state: State) -> bool {
+        match state {
+            State::Granted | State::Closed | State::Pruned => self.state() == state,
+            State::Waiting | State::InDoubt | State::Refused => self.states().contains(&state),
+        }
+    }
+
+    /// How each part of it stands.
+    fn states(&self) -> Vec<State> {
+        let plan = match &self.stage {
+            Stage::Received { .. } => return vec![State::Waiting],
+            Stage::Refused { .. } => return vec![State::Refused],
+            Stage::Closed { .. } => return vec![State::Closed],
+            Stage::Pruned => return vec![State::Pruned],
+            Stage::Planned(plan) => plan,
+        };
+        let state = |award: &Award| match award.state {
+            AwardState::Planned | AwardState::Sending => State::Waiting,
+            AwardState::InDoubt { .. } if award.awaits_receipt() => State::Waiting,
+            AwardState::InDoubt { .. } => State::InDoubt,
+            AwardState::Done => State::Granted,
+            AwardState::Refused { .. } => State::Refused,
+            AwardState::Closed => State::Closed,
+        };
+        plan.awards.iter().map(state).collect()
+    }
+
+    /// Why something of it is refused or in doubt, or why the API has not told it yet.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.stage {
+            Stage::Received { why, .. } => why.as_deref(),
+            Stage::Refused { reason, .. } => Some(reason),
+            Stage::Planned(plan) => plan.awards.iter().find_map(|award| match &award.state {
+                AwardState::Refused { reason, .. } | AwardState::InDoubt { reason, .. } => {
+                    Some(reason.as_str())
+                }
+                _ => None,
+            }),
+            Stage::Closed { .. } | Stage::Pruned => None,
+        }
     }
 
     /// What each part of it waits for that is open. `wait` tells what an award waits for that is planned, or whose

@@ -23,45 +23,62 @@ pub struct Selection {
     pub player: Option<String>,
     /// Only of this reward.
     pub reward: Option<String>,
-    /// Also what was issued again before.
+    /// Also what was issued again before, or may have been.
     pub again: bool,
 }
 
 /// What a replay does about a grant.
-#[derive(Debug, PartialEq)]
-pub enum Replay {
-    /// Nothing of it was issued then and is meant.
-    Nothing,
-    /// It was issued again before.
-    Before,
-    /// The original, which says so, and the grant that issues it again.
-    Again(Box<(Grant, Grant)>),
+#[derive(Debug, Default, PartialEq)]
+pub struct Replay {
+    /// The original, which says so, and the grant that issues it again; `None` where nothing of it is meant that was not
+    /// issued again before.
+    pub again: Option<Box<(Grant, Grant)>>,
+    /// How many of the commands that are meant were issued again before, or may have been, and are left out.
+    pub before: usize,
 }
 
 impl Grant {
-    /// This grant's replay, at the place `order` among all plans, for the operator with the number `uid`.
-    pub fn replay(&self, selection: &Selection, order: u64, uid: u32, now: Timestamp) -> Replay {
+    /// This grant's replay, for the operator with the number `uid`; its plan has still to be given a place among all plans.
+    /// What was issued again between a backup and the time at which the ledger was last restored from it, if it was,
+    /// nobody knows.
+    pub fn replay(
+        &self,
+        selection: &Selection,
+        restored_at: Option<Timestamp>,
+        uid: u32,
+        now: Timestamp,
+    ) -> Replay {
         let Some(plan) = self.plan().filter(|_| self.event.event_type == SERVER_VOTE) else {
-            return Replay::Nothing;
+            return Replay::default();
         };
         if selection.player.as_ref().is_some_and(|player| *player != plan.player.key()) {
-            return Replay::Nothing;
+            return Replay::default();
         }
-        let again = plan.again_as(selection, order, now);
-        if again.awards.is_empty() {
-            return Replay::Nothing;
+        let meant: Vec<&Step> = plan.awards.iter().flat_map(|award| plan.issued(award, selection)).collect();
+        let replays = self.acts.iter().filter_map(|act| match &act.deed {
+            Deed::Replayed { serials, .. } => Some(serials),
+            _ => None,
+        });
+        let is_before = |step: &Step| {
+            replays.clone().any(|serials| serials.contains(&step.serial))
+                || restored_at.is_some_and(|at| plan.issued_at(step) < at)
+        };
+        let is_meant = |step: &&&Step| selection.again || !is_before(step);
+        let serials: Vec<u32> = meant.iter().filter(is_meant).map(|step| step.serial).collect();
+        let before = meant.len() - serials.len();
+        if serials.is_empty() {
+            return Replay { again: None, before };
         }
-        let replays = self.acts.iter().filter(|act| matches!(act.deed, Deed::Replayed { .. })).count();
-        if replays > 0 && !selection.again {
-            return Replay::Before;
-        }
-        let event = key(&self.event, replays);
-        let deed = Deed::Replayed { event_id: event.event_id.clone() };
-        let original = self.clone().acted(Act { at: now, uid, deed });
-        let stage = Stage::Planned(Box::new(again));
-        let replay =
-            Grant { event, received_at: now, stage, acts: Vec::new(), replays: Some(self.event.clone()) };
-        Replay::Again(Box::new((original, replay)))
+        let act = |deed| Act { at: now, uid, deed };
+        let replay = Grant {
+            event: key(&self.event, replays.count()),
+            received_at: now,
+            stage: Stage::Planned(Box::new(plan.of_steps(&serials, now))),
+            acts: vec![act(Deed::AskedFor)],
+            replays: Some(self.event.clone()),
+        };
+        let deed = Deed::Replayed { event_id: replay.event.event_id.clone(), serials };
+        Replay { again: Some(Box::new((self.clone().acted(act(deed)), replay))), before }
     }
 }
 
@@ -73,10 +90,23 @@ fn key(original: &EventKey, replays: usize) -> EventKey {
 }
 
 impl Plan {
-    /// The plan that issues again what is selected of this one.
-    fn again_as(&self, selection: &Selection, order: u64, now: Timestamp) -> Plan {
+    /// The steps of an award that were issued and are selected.
+    fn issued<'a>(&'a self, award: &'a Award, selection: &'a Selection) -> impl Iterator<Item = &'a Step> {
+        let meant = selection.reward.as_ref().is_none_or(|reward| *reward == award.reward);
+        award.steps.iter().filter(move |step| {
+            let ran = matches!(step.finished, Some(Finish::Ran { .. } | Finish::Settled | Finish::Receipt));
+            meant && ran && selection.issued.contains(&self.issued_at(step))
+        })
+    }
+
+    /// When a step was issued that was.
+    fn issued_at(&self, step: &Step) -> Timestamp {
+        step.finished_at.unwrap_or(self.planned_at)
+    }
+
+    /// The plan that issues these steps again.
+    fn of_steps(&self, serials: &[u32], now: Timestamp) -> Plan {
         let mut plan = Plan {
-            order,
             planned_at: now,
             verdicts: Vec::new(),
             awards: Vec::new(),
@@ -84,28 +114,21 @@ impl Plan {
             ..self.clone()
         };
         for award in &self.awards {
-            let meant = selection.reward.as_ref().is_none_or(|reward| *reward == award.reward);
-            let issued = award.steps.iter().filter(|step| meant && self.was_issued(step, selection));
+            let issued = award.steps.iter().filter(|step| serials.contains(&step.serial));
             let steps: Vec<Step> =
                 (plan.next_serial..).zip(issued).map(|(serial, step)| step.fresh(serial)).collect();
-            let count = steps.len();
-            let reason = match (count, meant) {
-                (0, false) => "not asked for".to_owned(),
-                (0, true) => "none of its commands ran then".to_owned(),
-                _ => "it was issued before and is issued again".to_owned(),
+            let applies = !steps.is_empty();
+            let reason = match applies {
+                true => "it was issued before and is issued again",
+                false => "nothing of it was to be issued again",
             };
-            plan.verdicts.push(Verdict { reward: award.reward.clone(), applies: count > 0, reason });
-            if count > 0 {
-                plan.next_serial += u32::try_from(count).unwrap_or(u32::MAX);
+            plan.verdicts.push(Verdict { reward: award.reward.clone(), applies, reason: reason.to_owned() });
+            if applies {
+                plan.next_serial += u32::try_from(steps.len()).unwrap_or(u32::MAX);
                 plan.awards.push(Award::new(&award.reward, steps));
             }
         }
         plan
-    }
-
-    fn was_issued(&self, step: &Step, selection: &Selection) -> bool {
-        let ran = matches!(step.finished, Some(Finish::Ran { .. } | Finish::Settled | Finish::Receipt));
-        ran && selection.issued.contains(&step.finished_at.unwrap_or(self.planned_at))
     }
 }
 

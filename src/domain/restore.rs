@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 
 use super::award::{Award, AwardState, Receipt, Step};
-use super::event::OWN_TYPES;
 use super::grant::{Grant, Stage};
 use super::vote::Vote;
 
@@ -40,7 +39,7 @@ impl Grant {
     /// Why a vote that was fetched only now may have been rewarded before the ledger was restored at `restored_at`.
     pub(super) fn forgotten(&self, vote: &Vote, restored_at: Timestamp) -> Option<String> {
         // Those of our own are made here and now, whatever the clock said when the ledger was restored.
-        if self.event.event_type.starts_with(OWN_TYPES) {
+        if self.event.is_own() {
             return None;
         }
         let restored = in_words(restored_at);

@@ -109,6 +109,17 @@ pub enum ReceiptRule {
     Never,
 }
 
+impl ReceiptRule {
+    /// What it is called in `rewards.yaml`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ReceiptRule::Auto => "auto",
+            ReceiptRule::Always => "always",
+            ReceiptRule::Never => "never",
+        }
+    }
+}
+
 /// What planning needs to know of a game server.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {

@@ -81,12 +81,26 @@ pub fn of(grant: &Grant, server: &str, wait: impl Fn(&Award, &PlayerName) -> Wai
 
 /// Why something about an event is refused, with what the owner can do where a redelivery does not help.
 pub fn refusal(event: &EventKey, reason: &str, until_retried: bool) -> String {
+    if event.is_own() {
+        // Nobody can deliver it again.
+        return format!("{} votive explain {event} says what to do.", cause(reason));
+    }
     if !until_retried {
         return reason.to_owned();
     }
     format!(
         "{reason} The ledger was restored from a backup, so nobody knows what was issued before that, and a redelivery changes nothing. If the player has not got the reward, run on Votive's machine: votive retry {event}"
     )
+}
+
+/// The first sentence of a reason: what is wrong.
+pub fn cause(reason: &str) -> String {
+    reason.split_once(". ").map_or_else(|| reason.to_owned(), |(cause, _)| format!("{cause}."))
+}
+
+/// What a reason says after its first sentence: what to do.
+pub fn remedy(reason: &str) -> Option<&str> {
+    reason.split_once(". ").map(|(_, remedy)| remedy)
 }
 
 /// Among the awards of a grant, the answer speaks of the one that most needs somebody's attention, once nothing

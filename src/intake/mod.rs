@@ -1,17 +1,20 @@
 //! From an event to a grant: look up, fetch, plan, record; then the workers go on.
 
 mod explain;
+mod follow;
 mod inspect;
 mod operator;
 
+pub use follow::News;
 pub use inspect::Open;
-pub use operator::{Doubts, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
+pub use operator::{Doubts, NotDone, Settled};
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +23,7 @@ use tracing::Instrument;
 use crate::config::{Acknowledge, Config, Live};
 use crate::dispatch::Dispatch;
 use crate::dispatch::board::{Board, Follower};
-use crate::dispatch::pauses::Pauses;
+use crate::dispatch::servers::Servers;
 use crate::domain::act::Act;
 use crate::domain::award::AwardFact;
 use crate::domain::counter::{Counter, Scoped};
@@ -53,7 +56,7 @@ pub struct Intake {
     surroundings: Surroundings,
     board: Board,
     dispatch: Dispatch,
-    pauses: Pauses,
+    servers: Servers,
     /// Held by who changes the pauses, in the ledger and then in memory: so both say the same.
     pausing: Mutex<()>,
     shutdown: CancellationToken,
@@ -65,8 +68,7 @@ pub struct Intake {
 
 impl Intake {
     /// Goes on with everything that was open when Votive stopped. What was on the wire then
-    /// is in doubt. Everything ends after `shutdown`, once what is on the wire is recorded. On `hold`, every game server
-    /// is paused.
+    /// is in doubt. Everything ends after `shutdown`, once what is on the wire is recorded.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
@@ -74,20 +76,20 @@ impl Intake {
         config: Live,
         ledger: Ledger,
         surroundings: Surroundings,
+        servers: Servers,
         shutdown: CancellationToken,
         tasks: Tasks,
-        hold: bool,
     ) -> Result<Arc<Self>, LedgerError> {
         surroundings.report.started(surroundings.clock.now());
-        let (board, pauses) = (Board::default(), Pauses::new(ledger.pauses()?, hold));
-        let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks, &pauses);
+        let board = Board::default();
+        let dispatch = Dispatch::new(&config, &ledger, &board, &surroundings, &shutdown, &tasks, &servers);
         let intake = Arc::new(Intake {
             config,
             ledger,
             surroundings,
             board,
             dispatch,
-            pauses,
+            servers,
             pausing: Mutex::default(),
             shutdown,
             tasks,
@@ -96,6 +98,11 @@ impl Intake {
         });
         intake.take_up().await?;
         Ok(intake)
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        self.surroundings.clock.now()
     }
 
     async fn take_up(self: &Arc<Self>) -> Result<(), LedgerError> {
@@ -113,7 +120,7 @@ impl Intake {
         planned.sort_by_key(|(order, _)| *order);
         let config = self.config.now();
         for (_, grant) in &planned {
-            self.surroundings.report.doubts(grant, &config);
+            self.surroundings.report.doubts(grant, |_| true, &config);
         }
         self.announce(planned.iter().map(|(_, grant)| grant));
         // Only now: what is planned from now on comes after those.
@@ -240,12 +247,12 @@ impl Intake {
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
         let config = self.config.now();
         // A redelivery fits every grant.
-        match self.plan(&config, &grant.event, grant.vote(), None, Fact::Redelivered).await? {
+        match self.plan(&config, &grant.event, grant.vote(), None, |with| Fact::Redelivered(with)).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
                 self.fetch(&again.event, follower, false).await
             }
             Ok(again) => {
-                self.surroundings.report.refused_awards(&again, &config);
+                self.surroundings.report.planned_again(&grant, &again, &config);
                 Ok(Some(again))
             }
             Err(_) => Ok(Some(grant)),
@@ -363,7 +370,7 @@ impl Intake {
     }
 
     /// Makes a fact durable that may plan a vote, with the rewards of its server in `config`; and with it the counters
-    /// that the vote changes then, and the operator's act, if it is one.
+    /// that the vote changes then, and the operator's act, if it is one and changes anything.
     async fn plan<'c>(
         &self,
         config: &'c Config,
@@ -381,7 +388,8 @@ impl Intake {
             let planning = Planning { target, order: self.next_order(), counters: counters.clone() };
             let after = before.apply(fact(planning), now)?;
             let counted = before.counted(&after, counters, &config.calendar);
-            Ok((act.cloned().into_iter().fold(after, Grant::acted), counted))
+            let act = act.filter(|_| after != before).cloned();
+            Ok((act.into_iter().fold(after, Grant::acted), counted))
         };
         self.ledger.update_counted(event, keys.as_ref(), decide).await
     }
@@ -417,10 +425,7 @@ impl Intake {
                 self.surroundings.report.server_gone(&grant.event, plan);
                 Standing::ServerGone(plan.vote.server.clone())
             }
-            _ => {
-                self.surroundings.report.vote_refused(grant);
-                standing::of(grant, "", |_, _| Wait::Turn)
-            }
+            _ => standing::of(grant, "", |_, _| Wait::Turn),
         };
         self.board.publish(&grant.event, standing.clone());
         Some(standing)
@@ -433,7 +438,7 @@ fn not_fetched(why: &FetchError, seconds: u64) -> Fact<'static> {
         FetchError::NotFound => Fact::NotFound { seconds },
         FetchError::Temporary { why, .. } => Fact::FetchFailed { seconds, why: why.clone() },
         FetchError::Mismatch(why) => {
-            Fact::Mismatch { reason: format!("The vote is refused: {why}. Report it to GAMEMONITORING.") }
+            Fact::Mismatch { reason: format!("The answer does not fit: {why}. Report it to GAMEMONITORING.") }
         }
     }
 }

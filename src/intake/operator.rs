@@ -3,50 +3,52 @@
 mod pauses;
 mod replay;
 
-pub use replay::NotReplayed;
-
-use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Intake;
 use crate::domain::act::{Act, Deed};
-use crate::domain::award::{Award, AwardFact, AwardState};
+use crate::domain::award::{Award, AwardFact, AwardState, Step};
 use crate::domain::event::{EventKey, TEST_VOTE};
 use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
+use crate::domain::plan::Planning;
 use crate::domain::standing::Standing;
 use crate::domain::vote::{ServerRef, Vote};
 use crate::failpoint::{Point, crash_at};
-use crate::ledger::{self, By, Cursor, LedgerError, Record};
+use crate::ledger::{self, By, Cursor, LedgerError, Place, Record};
 
 /// How many grants are pruned in one transaction.
 const PRUNED_AT_ONCE: usize = 256;
 
-/// What of a vote is meant to be settled: all that is in doubt, or less.
+/// What of a vote is meant to be settled: the one doubt that there is, or less, or all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Doubts<'a> {
     /// Only of this reward.
     pub reward: Option<&'a str>,
     /// Only this step, by its serial number.
     pub serial: Option<u32>,
+    /// Several at once, with one answer.
+    pub all: bool,
 }
 
 impl Doubts<'_> {
-    fn include(&self, award: &Award) -> bool {
-        doubtful(award)
-            && self.reward.is_none_or(|name| name == award.reward)
-            && self.serial.is_none_or(|serial| award.next_step().is_some_and(|step| step.serial == serial))
+    /// Which awards of a grant are meant, by their places, each with its next step, which is in doubt. What its receipt
+    /// will tell is meant only where that is named, or where nothing else is in doubt.
+    fn of<'g>(&self, grant: &'g Grant) -> Vec<(usize, &'g Award, &'g Step)> {
+        let awards = grant.plan().map_or(&[][..], |plan| &plan.awards).iter().enumerate();
+        let in_doubt = awards
+            .filter(|(_, award)| since(award).is_some())
+            .filter_map(|(index, award)| Some((index, award, award.next_step()?)))
+            .filter(|(_, award, _)| self.reward.is_none_or(|name| name == award.reward))
+            .filter(|(.., step)| self.serial.is_none_or(|serial| serial == step.serial));
+        let (told, asked): (Vec<_>, Vec<_>) = in_doubt.partition(|(_, award, _)| award.awaits_receipt());
+        if asked.is_empty() { told } else { asked }
     }
 }
 
-fn doubtful(award: &Award) -> bool {
-    since(award).is_some()
-}
-
-/// Since when it is in doubt, if it is.
+/// Since when an award is in doubt, if it is.
 fn since(award: &Award) -> Option<Timestamp> {
     match award.state {
         AwardState::InDoubt { since, .. } => Some(since),
@@ -60,58 +62,23 @@ pub struct Settled {
     /// The names of the rewards.
     pub rewards: Vec<String>,
     /// Commands of theirs that are in doubt next: after a restore, nobody knows whether these ran either.
-    pub next: Vec<String>,
+    pub next: Vec<Step>,
 }
 
-/// Why nothing was settled. Shown to the operator.
+/// Why it did not come to what an operator wanted. Shown to the operator.
 #[derive(Debug, thiserror::Error)]
-pub enum NotSettled {
-    /// No grant has this id.
-    #[error("The ledger has no vote with the id {0}. The log and the platform's interface show the ids.")]
-    Unknown(String),
-    /// The grant is there, and nothing of it is in doubt.
-    #[error("Nothing of that is in doubt about the vote {0}, so there is nothing to settle.")]
-    NothingInDoubt(String),
-    /// The ledger has failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
-
-/// Why nothing was tried again. Shown to the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum NotRetried {
+pub enum NotDone {
     /// No grant has this id.
     #[error(
         "The ledger has no vote with the id {0}. The log and the platform's interface show the ids; a vote that Votive has never heard of has to be delivered by the platform first."
     )]
     Unknown(String),
-    /// The grant is open, or granted.
-    #[error("Nothing of the vote {event} is refused or closed, so there is nothing to try again: {stands}.")]
-    NothingToRetry {
-        /// Which one.
-        event: EventKey,
-        /// How it stands instead.
-        stands: &'static str,
-    },
-    /// The ledger has failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
-
-/// Why nothing was cancelled. Shown to the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum NotCancelled {
-    /// No grant has this id.
-    #[error("The ledger has no vote with the id {0}. The log and the platform's interface show the ids.")]
-    Unknown(String),
-    /// Everything is final.
-    #[error("Nothing of the vote {0} is still to come, so there is nothing to cancel.")]
-    NothingToCancel(EventKey),
-    /// It is too late for this moment.
-    #[error(
-        "A command of the vote {0} is on its way to the game at this moment. Nothing was cancelled; try again in a moment."
-    )]
-    BeingSent(EventKey),
+    /// As things stand, there is nothing to be done, or it has to be said more exactly.
+    #[error("{0}")]
+    NotNow(String),
+    /// It is more than can be done at once.
+    #[error("{0}")]
+    TooMuch(String),
     /// The ledger has failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -135,7 +102,7 @@ impl Intake {
         let created_at = Some(self.surroundings.clock.now());
         let vote = Vote { nickname: player.to_owned(), server, user_id: None, created_at };
         let (mut follower, _) = self.board.follow(&event);
-        let act = self.act(uid, Deed::Tested);
+        let act = self.act(uid, Deed::AskedFor);
         // A grant that was received just now can be planned.
         let config = self.config.now();
         if let Ok(grant) = self.fetched(&config, &event, &vote, Some(&act)).await? {
@@ -149,23 +116,29 @@ impl Intake {
     /// Settles what is in doubt about an event, as the operator found it.
     ///
     /// # Errors
-    /// [`NotSettled`] where there is nothing to settle.
+    /// [`NotDone`] where nothing is in doubt of what is meant, or several are and not `all` are meant.
     pub async fn settle(
         &self,
         event_id: &str,
         doubts: Doubts<'_>,
         ran: bool,
         uid: u32,
-    ) -> Result<Settled, NotSettled> {
-        let unknown = || NotSettled::Unknown(event_id.to_owned());
-        let seen = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
-        let awards = seen.plan().map_or(&[][..], |plan| &plan.awards);
+    ) -> Result<Settled, NotDone> {
+        let seen = self.find(event_id)?;
+        let meant = doubts.of(&seen);
+        if meant.len() > 1 && !doubts.all {
+            let each =
+                meant.iter().map(|(_, award, step)| format!("command {} ({})", step.number(), award.reward));
+            return Err(NotDone::NotNow(format!(
+                "Several commands are in doubt about the vote {event_id}, and each may have another answer: {}. Name one with --step or --reward, or answer for all with --all. votive explain {event_id} tells of each.",
+                each.collect::<Vec<_>>().join(", ")
+            )));
+        }
         let mut settled: Vec<String> = Vec::new();
         let mut after: Option<Grant> = None;
-        for (index, award) in awards.iter().enumerate().filter(|(_, award)| doubts.include(award)) {
-            let Some(serial) = award.next_step().map(|step| step.serial) else { continue };
-            let deed = Deed::Settled { reward: award.reward.clone(), serial, ran };
-            let act = self.act(uid, deed);
+        for (index, award, step) in meant {
+            let (serial, reward) = (step.serial, award.reward.clone());
+            let act = self.act(uid, Deed::Settled { reward: reward.clone(), serial, ran });
             let decide = |grant: Option<&Grant>| {
                 // What came into doubt since is not what the operator has looked at, be it the same command once more.
                 let same = |grant: &&Grant| {
@@ -179,21 +152,31 @@ impl Intake {
             };
             if let Ok(grant) = self.ledger.update(&seen.event, decide).await? {
                 crash_at(Point::ActRecorded);
-                self.surroundings.report.settled(&grant, index, ran, &self.config.now(), act.at);
-                settled.push(award.reward.clone());
+                self.surroundings.report.settled(&grant, index, ran, &self.config.now(), &act);
+                settled.push(reward);
                 after = Some(grant);
             }
         }
-        let grant = after.ok_or_else(|| NotSettled::NothingInDoubt(event_id.to_owned()))?;
-        let plan = grant.plan().into_iter();
-        let in_doubt = plan.flat_map(|plan| &plan.awards).filter(|award| settled.contains(&award.reward));
-        let in_doubt = in_doubt.filter(|award| doubtful(award)).filter_map(Award::next_step);
-        let next: Vec<String> = in_doubt.map(|step| step.command.clone()).collect();
-        if !next.is_empty() {
-            self.surroundings.report.doubts(&grant, &self.config.now());
-        }
+        let nothing = || {
+            let is_named = doubts.reward.is_some() || doubts.serial.is_some();
+            let what = if is_named { "Nothing that you name" } else { "Nothing" };
+            NotDone::NotNow(format!(
+                "{what} is in doubt about the vote {event_id}, so there is nothing to settle. votive explain {event_id} shows how it stands."
+            ))
+        };
+        let grant = after.ok_or_else(nothing)?;
+        let awards = grant.plan().map_or(&[][..], |plan| &plan.awards);
+        let in_doubt = |award: &&Award| settled.contains(&award.reward) && since(award).is_some();
+        let next: Vec<Step> = awards.iter().filter(in_doubt).filter_map(Award::next_step).cloned().collect();
+        self.surroundings.report.doubts(&grant, |award| in_doubt(&award), &self.config.now());
         self.go_on(&grant);
         Ok(Settled { rewards: settled, next })
+    }
+
+    /// The grant with this id.
+    fn find(&self, event_id: &str) -> Result<Grant, NotDone> {
+        let found = self.ledger.find(event_id)?;
+        found.map(|record| record.grant).ok_or_else(|| NotDone::Unknown(event_id.to_owned()))
     }
 
     fn act(&self, uid: u32, deed: Deed) -> Act {
@@ -204,22 +187,27 @@ impl Intake {
     /// rewards that are closed now; none where the vote as a whole is.
     ///
     /// # Errors
-    /// [`NotCancelled`] where there is nothing to cancel, or a command of it is on its way.
-    pub async fn cancel(&self, event_id: &str, uid: u32) -> Result<Vec<String>, NotCancelled> {
-        let unknown = || NotCancelled::Unknown(event_id.to_owned());
-        let seen = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
+    /// [`NotDone`] where there is nothing to cancel, or a command of it is on its way.
+    pub async fn cancel(&self, event_id: &str, uid: u32) -> Result<Vec<String>, NotDone> {
+        let event = self.find(event_id)?.event;
         let act = self.act(uid, Deed::Cancelled);
         let decide = |grant: Option<&Grant>| {
-            let grant = grant.ok_or_else(unknown)?;
-            match grant.apply(Fact::Cancelled, act.at) {
-                Ok(after) => Ok(after.acted(act.clone())),
-                Err(_) if grant.is_being_sent() => Err(NotCancelled::BeingSent(grant.event.clone())),
-                Err(_) => Err(NotCancelled::NothingToCancel(grant.event.clone())),
-            }
+            let grant = grant.ok_or_else(|| NotDone::Unknown(event_id.to_owned()))?;
+            let after = grant.apply(Fact::Cancelled, act.at).map_err(|_| {
+                NotDone::NotNow(match grant.is_being_sent() {
+                    true => format!(
+                        "A command of the vote {event} is on its way to the game at this moment. Nothing was cancelled; try again in a moment."
+                    ),
+                    false => {
+                        format!("Nothing of the vote {event} is still to come, so there is nothing to cancel.")
+                    }
+                })
+            });
+            Ok::<Grant, NotDone>(after?.acted(act.clone()))
         };
-        let grant = self.ledger.update(&seen.event, decide).await??;
+        let grant = self.ledger.update(&event, decide).await??;
         crash_at(Point::ActRecorded);
-        self.surroundings.report.cancelled(&grant, &self.config.now(), act.at);
+        self.surroundings.report.cancelled(&grant, &self.config.now(), &act);
         // Whoever still asks the API for it finds out that there is no need.
         self.board.follow(&grant.event).0.nudge();
         if let Some(plan) = grant.plan() {
@@ -236,17 +224,16 @@ impl Intake {
     /// `deadline`.
     ///
     /// # Errors
-    /// [`NotRetried`] where there is nothing to try again.
+    /// [`NotDone`] where there is nothing to try again.
     pub async fn retry(
         self: &Arc<Self>,
         event_id: &str,
         uid: u32,
         deadline: Instant,
-    ) -> Result<(EventKey, String, Standing), NotRetried> {
-        let unknown = || NotRetried::Unknown(event_id.to_owned());
-        let grant = self.ledger.find(event_id)?.ok_or_else(unknown)?.grant;
+    ) -> Result<(EventKey, String, Standing), NotDone> {
+        let grant = self.find(event_id)?;
         let (mut follower, _) = self.board.follow(&grant.event);
-        let again = self.reopen(grant, uid).await?;
+        let again = self.reopen(grant, uid, |with| Fact::Retried(with)).await?;
         let standing = self.outcome(&mut follower, deadline).await;
         // The vote may have been fetched only now.
         let record = self.ledger.get(&again.event)?;
@@ -256,8 +243,9 @@ impl Intake {
         Ok((again.event, server.unwrap_or_else(|| "its server".to_owned()), standing))
     }
 
-    /// Tries again all that is refused of votes for the game server of this name, or for any, as
-    /// [`retry`](Self::retry) does. Gives how many votes that are; they go on after this.
+    /// Tries again all that is refused of votes for the game server of this name, or for any, as their redeliveries would
+    /// do: what may have been rewarded before a restore is left alone. Gives how many votes were tried again, which go on
+    /// after this, and how many were left alone.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
@@ -265,50 +253,66 @@ impl Intake {
         self: &Arc<Self>,
         server: Option<&str>,
         uid: u32,
-    ) -> Result<usize, LedgerError> {
+    ) -> Result<(usize, usize), LedgerError> {
         let ledger = self.ledger.clone();
-        let refused = move || -> Result<Vec<Grant>, LedgerError> {
-            let grants = ledger.grants(&By::Refused, Timestamp::MIN..Timestamp::MAX, None)?;
-            grants.map(|found| Ok(found?.1.grant)).collect()
+        let refused = move || -> Result<Vec<EventKey>, LedgerError> {
+            let grants = ledger.grants(&By::Refused, Timestamp::MIN..Timestamp::MAX, Place::Any)?;
+            grants.map(|found| Ok(found?.1.grant.event)).collect()
         };
-        let mut retried = 0;
-        for grant in self.reading(refused).await? {
+        let (mut retried, mut left) = (0, 0);
+        for event in ledger::reading(refused).await? {
+            if self.shutdown.is_cancelled() {
+                break;
+            }
+            let Some(Record { grant, .. }) = self.ledger.get(&event)? else { continue };
+            // Somebody else may have been faster.
+            if !grant.is_refused() {
+                continue;
+            }
             let config = self.config.now();
             let of = grant.vote().and_then(|vote| config.server(&vote.server)).map(|server| &server.name);
             if server.is_none_or(|name| of.is_some_and(|of| of == name)) {
-                match self.reopen(grant, uid).await {
+                match self.reopen(grant, uid, |with| Fact::Redelivered(with)).await {
                     Ok(_) => retried += 1,
-                    Err(NotRetried::Ledger(error)) => return Err(error),
-                    // Somebody else was faster.
-                    Err(_) => {}
+                    Err(NotDone::Ledger(error)) => return Err(error),
+                    Err(_) => left += 1,
                 }
             }
         }
-        Ok(retried)
+        Ok((retried, left))
     }
 
-    /// Reopens what is refused or closed of a grant, and sets it going.
-    async fn reopen(self: &Arc<Self>, grant: Grant, uid: u32) -> Result<Grant, NotRetried> {
+    /// Reopens what a fact reopens of a grant, and sets it going.
+    async fn reopen(
+        self: &Arc<Self>,
+        grant: Grant,
+        uid: u32,
+        fact: impl for<'c> Fn(Planning<'c>) -> Fact<'c>,
+    ) -> Result<Grant, NotDone> {
         let (config, act) = (self.config.now(), self.act(uid, Deed::Retried));
-        let planned = self.plan(&config, &grant.event, grant.vote(), Some(&act), Fact::Retried);
-        let Ok(again) = planned.await? else {
+        let planned = self.plan(&config, &grant.event, grant.vote(), Some(&act), fact).await?;
+        // Without the act, nothing has changed.
+        let Some(again) = planned.ok().filter(|again| again.acts.last() == Some(&act)) else {
             let stands = match grant.stage {
                 Stage::Received { .. } => "the API is still being asked for it",
                 Stage::Pruned => "it was final, and its details were pruned",
                 _ if grant.is_open() => "it is still being issued, or in doubt",
                 _ => "it is granted",
             };
-            return Err(NotRetried::NothingToRetry { event: grant.event, stands });
+            return Err(NotDone::NotNow(format!(
+                "Nothing of the vote {} is refused or closed, so there is nothing to try again: {stands}.",
+                grant.event
+            )));
         };
         crash_at(Point::ActRecorded);
-        self.surroundings.report.retried(&again.event);
+        self.surroundings.report.retried(&again.event, &act);
         // Whoever follows it already wants to know how it stands after this.
         self.board.publish(&again.event, Standing::Working);
         if again.actions() == [Action::Fetch] {
             let (setter, _) = self.board.follow(&again.event);
             self.tasks.spawn(Arc::clone(self).advance(again.event.clone(), setter));
         } else {
-            self.surroundings.report.planned(&again, &config);
+            self.surroundings.report.planned_again(&grant, &again, &config);
             self.go_on(&again);
         }
         Ok(again)
@@ -323,15 +327,14 @@ impl Intake {
         let (mut pruned, mut reached) = (0, None::<Cursor>);
         loop {
             // Each time anew: what one transaction has freed, the next one can use only when nobody reads it any more.
-            let (ledger, before) = (self.ledger.clone(), reached.take());
-            let next = move || -> Result<(Option<Cursor>, Vec<Record>), LedgerError> {
-                let grants = ledger.grants(&By::Time, Timestamp::MIN..received_before, before.as_ref())?;
-                let some = grants.rev().take(PRUNED_AT_ONCE).collect::<Result<Vec<_>, _>>()?;
-                let reached = some.last().map(|(cursor, _)| cursor.clone());
-                Ok((reached, some.into_iter().map(|(_, record)| record).collect()))
+            let ledger = self.ledger.clone();
+            let next = move || {
+                let received = Timestamp::MIN..received_before;
+                let some = ledger.next_grants(&By::Time, received, &mut reached, PRUNED_AT_ONCE)?;
+                Ok((reached, some))
             };
             let some;
-            (reached, some) = self.reading(next).await?;
+            (reached, some) = ledger::reading(next).await?;
             if some.is_empty() || self.shutdown.is_cancelled() {
                 self.surroundings.report.pruned(pruned, uid);
                 return Ok(pruned);
@@ -339,25 +342,5 @@ impl Intake {
             pruned += self.ledger.prune(&some).await?;
             crash_at(Point::ActRecorded);
         }
-    }
-
-    /// Reads much of the ledger, without keeping others from their work meanwhile.
-    pub(crate) async fn reading<T: Send + 'static>(
-        &self,
-        read: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
-    ) -> Result<T, LedgerError> {
-        ledger::reading(read).await
-    }
-
-    /// A backup of the ledger as it is at this moment, in pieces. It breaks off when Votive is stopped.
-    ///
-    /// # Errors
-    /// [`LedgerError`] where the ledger fails.
-    pub fn backup(&self) -> Result<impl Iterator<Item = io::Result<Bytes>> + Send + use<>, LedgerError> {
-        let (backup, shutdown) = (self.ledger.backup(self.surroundings.clock.now())?, self.shutdown.clone());
-        Ok(backup.map(move |piece| match piece {
-            _ if shutdown.is_cancelled() => Err(io::Error::other("Votive is stopping")),
-            piece => piece.map_err(io::Error::other),
-        }))
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, GameServer, Notify};
 use crate::control::Replayed;
 use crate::dispatch::outcome::Sent;
+use crate::domain::act::Act;
 use crate::domain::arrival::{Arrival, Claim, Kind};
 use crate::domain::award::{Award, AwardFact, AwardState};
 use crate::domain::event::{Delivery, EventKey};
@@ -92,7 +93,7 @@ impl Report {
             Ok(()) if changed => tracing::info!("{target} can be told again"),
             Ok(()) => tracing::debug!("{target} was told"),
             Err(why) if changed => tracing::warn!(
-                "{target} cannot be told what happens: it {why}. The log tells it all the same; `votive notify-test` tries it"
+                "{target} cannot be told what happens: it {why}. The log tells it all the same; `votive test-notify` tries it"
             ),
             Err(why) => tracing::debug!("{target} cannot be told what happens: it {why}"),
         }
@@ -205,7 +206,6 @@ impl Report {
     /// A game server cannot be used, for another reason than the last time.
     pub(crate) fn server_down(&self, server: &GameServer, why: &str) {
         // Whoever noticed it: it is about all that waits for the server.
-        self.metrics.server(server, false);
         tracing::warn!(
             parent: None, server = %server.name, address = %server.rcon, password = %server.password_source,
             "the game server {why}; its rewards wait and are issued when it is back"
@@ -215,6 +215,11 @@ impl Report {
             name: server.name.clone(),
             why: why.to_owned(),
         });
+    }
+
+    /// Nothing is to be done any more on the game server at this address, which is down.
+    pub(crate) fn server_unneeded(&self, address: &str) {
+        self.hand_on(|| Happening::ServerUnneeded { address: address.to_owned() });
     }
 
     /// A game server that could not be used can be.
@@ -229,9 +234,9 @@ impl Report {
         tracing::trace!(server = %server.name, milliseconds = took.as_millis(), ?outcome, "asked the game");
     }
 
-    /// A vote was planned.
+    /// A vote was planned, or is refused as a whole.
     pub(crate) fn planned(&self, grant: &Grant, config: &Config) {
-        let Some(plan) = grant.plan() else { return };
+        let Some(plan) = grant.plan() else { return self.vote_refused(grant) };
         let _about = about(&grant.event).entered();
         let rewards: Vec<&str> = plan.awards.iter().map(|award| award.reward.as_str()).collect();
         tracing::info!(
@@ -240,6 +245,15 @@ impl Report {
         );
         self.announce(grant, plan, config);
         self.refused_awards(grant, config);
+    }
+
+    /// What was refused was tried again, and perhaps planned only now.
+    pub(crate) fn planned_again(&self, before: &Grant, after: &Grant, config: &Config) {
+        if before.plan().is_none() && before.stage != after.stage {
+            self.planned(after, config);
+        } else if before != after {
+            self.refused_awards(after, config);
+        }
     }
 
     /// Has a vote announced where the owner wants that.
@@ -254,15 +268,14 @@ impl Report {
     }
 
     /// Awards that are refused before anything was sent for them.
-    pub(crate) fn refused_awards(&self, grant: &Grant, config: &Config) {
+    fn refused_awards(&self, grant: &Grant, config: &Config) {
         let Some(plan) = grant.plan() else { return };
         for award in plan.awards.iter().filter(|award| matches!(award.state, AwardState::Refused { .. })) {
             self.award_stands(&grant.event, plan, award, server_name(plan, config));
         }
     }
 
-    /// A vote as a whole is refused.
-    pub(crate) fn vote_refused(&self, grant: &Grant) {
+    fn vote_refused(&self, grant: &Grant) {
         let _about = about(&grant.event).entered();
         if let Stage::Refused { reason, vote, until_retried, .. } = &grant.stage {
             self.metrics.vote_refused();
@@ -349,10 +362,10 @@ impl Report {
         }
     }
 
-    /// What is in doubt about a grant at a start.
-    pub(crate) fn doubts(&self, grant: &Grant, config: &Config) {
+    /// What is in doubt about those awards of a grant that are `meant`.
+    pub(crate) fn doubts(&self, grant: &Grant, meant: impl Fn(&Award) -> bool, config: &Config) {
         let Some(plan) = grant.plan() else { return };
-        for award in &plan.awards {
+        for award in plan.awards.iter().filter(|award| meant(award)) {
             if matches!(award.state, AwardState::InDoubt { .. }) {
                 self.award_stands(&grant.event, plan, award, server_name(plan, config));
             }
@@ -360,12 +373,14 @@ impl Report {
     }
 
     fn in_doubt(&self, event: &EventKey, plan: &Plan, server: &str, award: &Award, reason: &str) {
-        let command = award.next_step().map_or("", |step| &step.command);
+        // What is in doubt has a step to come.
+        let Some(step) = award.next_step() else { return };
         tracing::error!(
-            player = %plan.player, %server, reward = %award.reward, command = %Outside(command),
-            "in doubt: {reason}. Look in the game whether the command ran, then: votive resolve {event} --ran, or --not-run"
+            player = %plan.player, %server, reward = %award.reward, command = %Outside(&step.command),
+            "in doubt: {reason}. Look in the game whether the command ran, then: votive resolve {event} --step {} --ran, or --not-run",
+            step.number()
         );
-        self.tell(|| words::in_doubt(event, plan, award, server, reason));
+        self.tell(|| words::in_doubt(event, plan, award, server, step, reason));
     }
 
     /// The world has lost the receipt of a step that it had acknowledged.
@@ -378,20 +393,21 @@ impl Report {
         tracing::error!(
             player = %plan.player, %server, reward = %award.reward,
             command = %Outside(command),
-            "the world has forgotten this: it was acknowledged, and the world went back to a time before it. It is not given again by itself; look in the game what the player has, and run the command by hand if it is gone"
+            "the world has forgotten this: it was acknowledged, and the world went back to a time before it. It is not given again by itself; look in the game what the player has. How to issue again what is gone: votive explain {}",
+            grant.event
         );
         self.tell(|| words::forgotten(&grant.event, plan, award, server, command));
     }
 
     /// The operator has settled what was in doubt.
-    pub(crate) fn settled(&self, grant: &Grant, award: usize, ran: bool, config: &Config, now: Timestamp) {
+    pub(crate) fn settled(&self, grant: &Grant, award: usize, ran: bool, config: &Config, act: &Act) {
         let Some((plan, award)) = grant.plan().and_then(|plan| Some((plan, plan.awards.get(award)?))) else {
             return;
         };
         let _about = about(&grant.event).entered();
         self.metrics.award(server_name(plan, config), &award.state);
-        self.metrics.granted(grant, now);
-        tracing::info!(reward = %award.reward, ran, "settled by the operator");
+        self.metrics.granted(grant, act.at);
+        tracing::info!(reward = %award.reward, ran, uid = act.uid, "settled by the operator");
     }
 
     /// The operator has paused a game server.
@@ -410,27 +426,27 @@ impl Report {
     }
 
     /// The operator has rewards issued again.
-    pub(crate) fn replayed(&self, server: &str, replayed: &Replayed) {
+    pub(crate) fn replayed(&self, server: &str, replayed: &Replayed, uid: u32) {
         let Replayed { votes, commands, .. } = replayed;
-        tracing::warn!(%server, votes, commands, "issued again for the operator");
+        tracing::warn!(%server, votes, commands, uid, "issued again for the operator");
     }
 
-    /// The operator wants no more of it, and has closed what was still to come at this time.
-    pub(crate) fn cancelled(&self, grant: &Grant, config: &Config, at: Timestamp) {
+    /// The operator wants no more of it, and has closed what was still to come.
+    pub(crate) fn cancelled(&self, grant: &Grant, config: &Config, act: &Act) {
         let _about = about(&grant.event).entered();
         if let Some(plan) = grant.plan() {
-            let closed = |award: &&Award| award.state == AwardState::Closed && award.since == Some(at);
+            let closed = |award: &&Award| award.state == AwardState::Closed && award.since == Some(act.at);
             for award in plan.awards.iter().filter(closed) {
                 self.metrics.award(server_name(plan, config), &award.state);
             }
         }
-        tracing::info!("cancelled by the operator");
+        tracing::info!(uid = act.uid, "cancelled by the operator");
     }
 
     /// The operator wants it tried again.
-    pub(crate) fn retried(&self, event: &EventKey) {
+    pub(crate) fn retried(&self, event: &EventKey, act: &Act) {
         let _about = about(event).entered();
-        tracing::info!("tried again for the operator");
+        tracing::info!(uid = act.uid, "tried again for the operator");
     }
 }
 

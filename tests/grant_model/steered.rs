@@ -119,10 +119,8 @@ fn between(first: i64, end: i64) -> Selection {
 
 /// The original and its replay.
 fn replayed(grant: &Grant, selection: &Selection) -> (Grant, Grant) {
-    match grant.replay(selection, 7, 1_000, Timestamp::from_second(100).unwrap()) {
-        Replay::Again(both) => *both,
-        other => panic!("{other:?}"),
-    }
+    let replay = grant.replay(selection, None, 1_000, Timestamp::from_second(100).unwrap());
+    *replay.again.unwrap_or_else(|| panic!("{} are left out", replay.before))
 }
 
 fn commands(grant: &Grant) -> Vec<(&str, Vec<&str>)> {
@@ -154,7 +152,7 @@ fn a_replay_takes_what_ran_at_that_time_as_it_was() {
         Selection { reward: Some("c".to_owned()), ..all() },
         Selection { player: Some("alex".to_owned()), ..all() },
     ] {
-        assert_eq!(grant.replay(&nothing, 7, 0, Timestamp::UNIX_EPOCH), Replay::Nothing, "{nothing:?}");
+        assert_eq!(grant.replay(&nothing, None, 0, Timestamp::UNIX_EPOCH), Replay::default(), "{nothing:?}");
     }
 }
 
@@ -163,13 +161,14 @@ fn a_replay_is_a_grant_of_its_own_that_was_never_sent_and_counts_nothing() {
     let grant = issued();
     let (original, replay) = replayed(&grant, &all());
     assert_eq!((original.stage.clone(), original.event.clone()), (grant.stage.clone(), grant.event.clone()));
-    let deed = Deed::Replayed { event_id: replay.event.event_id.clone() };
+    let deed = Deed::Replayed { event_id: replay.event.event_id.clone(), serials: vec![0, 1, 4] };
     let now = Timestamp::from_second(100).unwrap();
     assert_eq!(original.acts, [Act { at: now, uid: 1_000, deed }]);
     assert_eq!((replay.event.event_type.as_str(), &replay.replays), (REPLAY, &Some(grant.event.clone())));
-    assert_eq!((replay.received_at, replay.acts.len()), (now, 0));
+    let asked_for = Act { at: now, uid: 1_000, deed: Deed::AskedFor };
+    assert_eq!((replay.received_at, &replay.acts), (now, &vec![asked_for]));
     let plan = replay.plan().unwrap();
-    assert_eq!((plan.order, plan.next_serial, &plan.count), (7, 3, &grant.plan().unwrap().count));
+    assert_eq!((plan.next_serial, &plan.count), (3, &grant.plan().unwrap().count));
     let steps: Vec<&Step> = plan.awards.iter().flat_map(|award| &award.steps).collect();
     assert_eq!(steps.iter().map(|step| step.serial).collect::<Vec<_>>(), [0, 1, 2]);
     let unsent =
@@ -185,12 +184,19 @@ fn what_was_issued_again_is_passed_over_unless_that_is_asked_for() {
     let (once, first) = replayed(&grant, &all());
     let (_, same) = replayed(&grant, &all());
     assert_eq!(first.event, same.event, "the same replay has the same event, however often it is begun");
-    // Also where another part of it is meant.
     for selection in [all(), between(20, 31)] {
-        assert_eq!(once.replay(&selection, 7, 0, Timestamp::UNIX_EPOCH), Replay::Before);
+        let replay = once.replay(&selection, None, 0, Timestamp::UNIX_EPOCH);
+        assert!(replay.again.is_none() && replay.before > 0, "{replay:?}");
     }
-    let nothing = once.replay(&between(31, 99), 7, 0, Timestamp::UNIX_EPOCH);
-    assert_eq!(nothing, Replay::Nothing);
+    let nothing = once.replay(&between(31, 99), None, 0, Timestamp::UNIX_EPOCH);
+    assert_eq!(nothing, Replay::default());
+    // Another part of it was not.
+    let (part, _) = replayed(&grant, &between(10, 20));
+    let rest = part.replay(&all(), None, 0, Timestamp::UNIX_EPOCH);
+    let both = rest.again.unwrap();
+    assert_eq!((commands(&both.1), rest.before), (vec![("a", vec!["say 2"]), ("b", vec!["say 4"])], 1));
+    let whole = both.0.replay(&all(), None, 0, Timestamp::UNIX_EPOCH);
+    assert_eq!(whole, Replay { again: None, before: 3 });
     let again = Selection { again: true, ..all() };
     let mut ids = vec![first.event];
     let mut grant = once;
@@ -209,6 +215,26 @@ fn what_was_issued_again_is_passed_over_unless_that_is_asked_for() {
 }
 
 #[test]
+fn what_may_have_been_issued_again_before_a_restore_is_passed_over_as_well() {
+    let grant = issued();
+    let replay = |restored: i64, again| {
+        let restored_at = Some(Timestamp::from_second(restored).unwrap());
+        grant.replay(&Selection { again, ..all() }, restored_at, 0, Timestamp::from_second(100).unwrap())
+    };
+    let issued = |replay: &Replay| replay.again.as_ref().map_or(0, |both| commands(&both.1).len());
+    let later = replay(99, false);
+    assert_eq!((issued(&later), later.before), (0, 3));
+    let within = replay(20, false);
+    assert_eq!(
+        (issued(&within), within.before),
+        (2, 1),
+        "what ran after the restore was not issued again before it"
+    );
+    let again = replay(99, true);
+    assert_eq!((issued(&again), again.before), (2, 0));
+}
+
+#[test]
 fn only_votes_that_were_issued_are_replayed() {
     let (_, replay) = replayed(&issued(), &all());
     let replay = at(&replay, 110, 0, &[INTENT, ran(), INTENT, ran()]);
@@ -216,7 +242,12 @@ fn only_votes_that_were_issued_are_replayed() {
     let rewards = [reward("a", &[("x", ANYTIME)])];
     let pruned = Grant { stage: Stage::Pruned, ..issued() };
     for grant in [replay, test_vote, received(), planned(&rewards), pruned] {
-        assert_eq!(grant.replay(&all(), 7, 0, Timestamp::UNIX_EPOCH), Replay::Nothing, "{:?}", grant.event);
+        assert_eq!(
+            grant.replay(&all(), None, 0, Timestamp::UNIX_EPOCH),
+            Replay::default(),
+            "{:?}",
+            grant.event
+        );
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use votive::config::{self, Config, Live, Sources};
+use votive::dispatch::servers::Servers;
 use votive::domain::counter::CounterKey;
 use votive::domain::grant::Grant;
 use votive::domain::reward::ReceiptRule;
@@ -110,7 +111,7 @@ pub struct Life {
     undone: [Vec<Range<usize>>; SERVERS],
     pub api: Arc<SimulatedApi>,
     network: Arc<SimulatedNetwork>,
-    config: Arc<Config>,
+    pub config: Arc<Config>,
     pub rules: Rules,
     /// Whether the server that nobody had is one of ours by now.
     pub adopted: bool,
@@ -135,6 +136,7 @@ pub struct Life {
 pub struct Process {
     pub intake: Arc<Intake>,
     pub ledger: Ledger,
+    pub servers: Servers,
     pub tasks: Tasks,
     shutdown: CancellationToken,
     session: u64,
@@ -254,10 +256,11 @@ impl Life {
         let session = self.disk.session();
         self.api.forget_whom_it_told_to_wait();
         let ledger = Ledger::on(self.disk.attach(), &tasks).ok()?;
-        let parts = (Live::new(Arc::clone(&self.config)), ledger.clone(), self.surroundings());
-        let intake =
-            Intake::start(parts.0, parts.1, parts.2, shutdown.clone(), tasks.clone(), false).await.ok()?;
-        Some(Process { intake, ledger, tasks, shutdown, session })
+        let (live, surroundings) = (Live::new(Arc::clone(&self.config)), self.surroundings());
+        let servers = Servers::new(ledger.pauses().ok()?, false);
+        let parts = (servers.clone(), shutdown.clone(), tasks.clone());
+        let intake = Intake::start(live, ledger.clone(), surroundings, parts.0, parts.1, parts.2);
+        Some(Process { intake: intake.await.ok()?, ledger, servers, tasks, shutdown, session })
     }
 
     /// Clears away a process that was cut off, or that has to stop because its ledger failed.

@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
+use votive::config::GameServer;
 use votive::domain::act::{Act as Recorded, Deed};
 use votive::domain::award::{AwardState, Finish, Step};
 use votive::domain::event::{EventKey, REPLAY};
 use votive::domain::grant::{Grant, Stage};
 use votive::domain::replay::Selection;
-use votive::intake::{Doubts, Intake, NotCancelled, NotReplayed, NotRetried, NotSettled};
-use votive::ledger::{By, Ledger};
+use votive::intake::{Doubts, Intake, NotDone};
+use votive::ledger::{By, Ledger, Place, Record};
 
 use crate::api::{PLAYERS, PLAYERS_AGAIN, event};
 use crate::history::{Act, SERVERS, VOTES};
@@ -97,7 +98,7 @@ impl Life {
                 let Some(event) = self.meant(vote, replay).await else { return };
                 self.has_done(uid, event, async move |intake, event| {
                     let outcome = intake.cancel(&event.event_id, uid).await;
-                    done(&outcome, |error| matches!(error, NotCancelled::Ledger(_)))
+                    done(&outcome, |error| matches!(error, NotDone::Ledger(_)))
                 });
             }
             Act::Retry { vote, replay } => {
@@ -107,7 +108,7 @@ impl Life {
                 self.api.forget_whom_it_told_to_wait();
                 self.has_done(uid, event, async move |intake, event| {
                     let outcome = intake.retry(&event.event_id, uid, Instant::now() + DEADLINE).await;
-                    done(&outcome, |error| matches!(error, NotRetried::Ledger(_)))
+                    done(&outcome, |error| matches!(error, NotDone::Ledger(_)))
                 });
             }
             Act::RetryRefused { server } => {
@@ -116,7 +117,8 @@ impl Life {
                 self.operator.tell(uid, Told::Refused(None));
                 let server = server.map(|server| NAMES[server]);
                 let retried = self.awaited(async move |intake| intake.retry_refused(server, uid).await).await;
-                self.operator.tell(uid, Told::Refused(retried.and_then(Result::ok)));
+                self.operator
+                    .tell(uid, Told::Refused(retried.and_then(Result::ok).map(|(retried, _)| retried)));
             }
             Act::Replay { server, minutes, again } => self.replay(server, minutes, again, uid).await,
             Act::Pause { server } => self.pause(server, uid).await,
@@ -183,11 +185,9 @@ impl Life {
         let replay = async move |intake: Arc<Intake>| intake.replay(NAMES[server], wanted, Some(uid)).await;
         let issued = match self.awaited(replay).await {
             Some(Ok(replayed)) => replayed,
-            Some(Err(NotReplayed::Busy)) => return,
-            Some(Err(NotReplayed::TooMany)) => {
-                return self.operator.broke("a replay is too large".to_owned());
-            }
-            Some(Err(NotReplayed::Ledger(_))) | None => return,
+            Some(Err(NotDone::NotNow(_))) => return,
+            Some(Err(NotDone::Ledger(_))) | None => return,
+            Some(Err(why)) => return self.operator.broke(format!("a replay fails: {why}")),
         };
         self.operator.tell(uid, Told::Replayed(meant.votes, Some(issued.votes)));
         let once_more = Selection { again: false, ..selection };
@@ -201,7 +201,8 @@ impl Life {
     }
 
     async fn pause(&mut self, server: usize, uid: u32) {
-        let paused = self.awaited(async move |intake| intake.pause(NAMES[server], uid).await).await;
+        let of = self.game_server(server);
+        let paused = self.awaited(async move |intake| intake.pause(&of, uid).await).await;
         let length = self.console(server);
         let pause = &mut self.operator.pauses[server];
         *pause = match (paused, *pause) {
@@ -221,15 +222,20 @@ impl Life {
                 self.operator.broke(format!("{sent:?} ran on {} while it was paused", NAMES[server]));
             }
         }
-        let resumed = self.awaited(async move |intake| intake.resume(NAMES[server], uid).await).await;
+        let of = self.game_server(server);
+        let resumed = self.awaited(async move |intake| intake.resume(&of, uid).await).await;
         let done = matches!(resumed, Some(Ok(_)));
         self.operator.pauses[server] = if done { Paused::No } else { Paused::Perhaps };
+    }
+
+    fn game_server(&self, server: usize) -> GameServer {
+        self.config.servers[server].clone()
     }
 
     /// A daemon that has just started holds to the pauses of the one before.
     pub fn paused_as_before(&mut self) {
         let Some(process) = self.running() else { return };
-        let found = NAMES.map(|name| process.intake.paused(name).is_some());
+        let found = [0, 1].map(|server| process.servers.paused(&self.game_server(server)).is_some());
         for (server, found) in found.into_iter().enumerate() {
             let known = self.operator.pauses[server];
             match (known, found) {
@@ -307,9 +313,9 @@ impl Life {
                     return;
                 }
                 self.has_done(uid, grant.event.clone(), async move |intake, event| {
-                    let doubts = Doubts { reward: Some(&reward), serial: Some(serial) };
+                    let doubts = Doubts { reward: Some(&reward), serial: Some(serial), all: false };
                     let outcome = intake.settle(&event.event_id, doubts, ran, uid).await;
-                    done(&outcome, |error| matches!(error, NotSettled::Ledger(_)))
+                    done(&outcome, |error| matches!(error, NotDone::Ledger(_)))
                 });
                 sleep(Duration::from_millis(1)).await;
             }
@@ -385,7 +391,7 @@ fn scan(ledger: &Ledger, remembered: &BTreeMap<EventKey, Grant>) -> Result<Vec<G
         }
         grants.insert(event(vote), record.grant);
     }
-    let all = ledger.grants(&By::Time, Timestamp::MIN..Timestamp::MAX, None);
+    let all = ledger.grants(&By::Time, Timestamp::MIN..Timestamp::MAX, Place::Any);
     for found in all.map_err(|error| error.to_string())? {
         let (_, record) = found.map_err(|error| error.to_string())?;
         grants.insert(record.grant.event.clone(), record.grant);
@@ -407,7 +413,7 @@ fn has_run(step: &Step) -> bool {
 
 fn replayed_as(act: &Recorded) -> Option<&str> {
     match &act.deed {
-        Deed::Replayed { event_id } => Some(event_id),
+        Deed::Replayed { event_id, .. } => Some(event_id),
         _ => None,
     }
 }
@@ -428,7 +434,7 @@ fn may_be_pruned(grant: &Grant) -> bool {
 /// Whether the ways to find grants find what is there, and nothing else, the oldest first.
 fn index_agrees(ledger: &Ledger, grants: &[Grant]) -> Result<(), String> {
     let found = |by: &By| -> Result<Vec<EventKey>, String> {
-        let grants = ledger.grants(by, Timestamp::MIN..Timestamp::MAX, None);
+        let grants = ledger.grants(by, Timestamp::MIN..Timestamp::MAX, Place::Any);
         let grants = grants.map_err(|error| error.to_string())?.collect::<Result<Vec<_>, _>>();
         Ok(grants.map_err(|error| error.to_string())?.into_iter().map(|found| found.1.grant.event).collect())
     };
@@ -465,14 +471,16 @@ fn index_agrees(ledger: &Ledger, grants: &[Grant]) -> Result<(), String> {
         };
         same(name, found(&By::Player(name.to_uppercase()))?, expected(&of))?;
     }
-    let mut attended = [ledger.attended_grants(), ledger.open_grants()].into_iter().map(|records| {
-        let records = records.map_err(|error| error.to_string())?;
+    let in_order = |records: Vec<Record>| {
         let mut events: Vec<EventKey> = records.into_iter().map(|record| record.grant.event).collect();
         events.sort_by_key(|event| {
             grants.iter().find(|grant| grant.event == *event).map(|grant| grant.received_at)
         });
-        Ok::<_, String>(events)
-    });
+        events
+    };
+    let attended = ledger.attended_grants().map_err(|error| error.to_string())?;
+    let mut open = Vec::new();
+    ledger.each_open(|record| open.push(record)).map_err(|error| error.to_string())?;
     let is_open = |grant: &Grant| match &grant.stage {
         Stage::Received { .. } => true,
         Stage::Planned(plan) => plan.awards.iter().any(|award| {
@@ -481,13 +489,14 @@ fn index_agrees(ledger: &Ledger, grants: &[Grant]) -> Result<(), String> {
         _ => false,
     };
     let is_attended = |grant: &Grant| is_open(grant) || steps(grant).any(|step| step.receipt.is_in_game());
-    same("attended", attended.next().unwrap_or(Ok(Vec::new()))?, expected(&is_attended))?;
-    same("open", attended.next().unwrap_or(Ok(Vec::new()))?, expected(&is_open))
+    same("attended", in_order(attended), expected(&is_attended))?;
+    same("open", in_order(open), expected(&is_open))
 }
 
 /// Whether an act is recorded as often as it was done, where it was done.
 fn recorded(grants: &[Grant], uid: u32, told: &Told) -> Result<(), String> {
-    let of = |grant: &Grant| grant.acts.iter().filter(|act| act.uid == uid).count();
+    let of =
+        |grant: &Grant| grant.acts.iter().filter(|act| act.uid == uid && act.deed != Deed::AskedFor).count();
     if let Some(twice) = grants.iter().find(|grant| of(grant) > 1) {
         return Err(format!("recorded {} times with {}", of(twice), twice.event));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use votive::domain::award::{Award, AwardState, Receipt};
 use votive::domain::grant::{Grant, Stage};
-use votive::intake::{Doubts, Intake, NotSettled};
+use votive::intake::{Doubts, Intake, NotDone};
 
 use crate::api::{NAMELESS, Weather, event};
 use crate::disk::Loss;
@@ -132,12 +132,12 @@ fn two_operators_who_settle_one_doubt_do_not_settle_the_next() {
         award.steps[1].doubt = Some("as after a restore".to_owned());
         ledger.put(&record.grant, record.revision).await.unwrap();
         let settle = || async {
-            let doubts = Doubts { reward: Some("score"), serial: None };
+            let doubts = Doubts { reward: Some("score"), serial: None, all: false };
             Intake::settle(&intake, &event(0).event_id, doubts, true, 0).await
         };
         let (first, second) = tokio::join!(settle(), settle());
-        assert!(matches!(second, Err(NotSettled::NothingInDoubt(_))), "{second:?}");
-        assert_eq!(first.unwrap().next, ["scoreboard players add steve wins 1"]);
+        assert!(matches!(second, Err(NotDone::NotNow(_))), "{second:?}");
+        assert_eq!(first.unwrap().next[0].command, "scoreboard players add steve wins 1");
         let award = life.award(0, "score").await;
         assert!(award.steps[0].finished.is_some() && award.steps[1].finished.is_none(), "{award:?}");
         let settled = intake.settle(&event(0).event_id, Doubts::default(), false, 0).await.unwrap();

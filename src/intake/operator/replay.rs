@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::super::Intake;
+use super::NotDone;
 use crate::control::Replayed;
 use crate::domain::grant::{Grant, Stage};
-use crate::domain::replay::{Replay, Selection};
+use crate::domain::replay::Selection;
 use crate::failpoint::{Point, crash_at};
-use crate::ledger::{By, LedgerError, Revision};
+use crate::ledger::{self, By, LedgerError, Place, Revision};
 
 /// The most votes that are issued again at once: all of them are stored in one transaction, so that a crash cannot
 /// leave half of a replay, and nobody has to find out which half. A thousand with long commands take some 40 MiB.
@@ -17,41 +18,21 @@ const MOST_VOTES: usize = 1_000;
 /// How often it is begun anew where something happened to one of the votes meanwhile.
 const MOST_ATTEMPTS: usize = 10;
 
-/// Why nothing is issued again. Shown to the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum NotReplayed {
-    /// There are too many votes for one transaction.
-    #[error(
-        "more than {MOST_VOTES} votes are meant, and that is the most at once. Take a shorter time with --until, or name a --player or a --reward."
-    )]
-    TooMany,
-    /// Something happens to these votes all the time.
-    #[error(
-        "these votes change all the time at the moment, so nothing was done. Try again, or take a shorter time with --until."
-    )]
-    Busy,
-    /// The ledger has failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
-
 impl Intake {
     /// Issues again what is selected of votes for the game server of this name, as the operator `uid` wants it: all of it
     /// or nothing. Where `uid` is `None`, only finds out what it would be.
     ///
     /// # Errors
-    /// [`NotReplayed`]; nothing is issued then.
+    /// [`NotDone`]; nothing is issued then.
     pub async fn replay(
         &self,
         server: &str,
         selection: Selection,
         uid: Option<u32>,
-    ) -> Result<Replayed, NotReplayed> {
+    ) -> Result<Replayed, NotDone> {
         for _ in 0..MOST_ATTEMPTS {
             let (replays, summary) = self.select(server, selection.clone(), uid).await?;
-            if uid.is_none() || replays.is_empty() {
-                return Ok(summary);
-            }
+            let Some(uid) = uid.filter(|_| !replays.is_empty()) else { return Ok(summary) };
             let mut grants = Vec::with_capacity(2 * replays.len());
             for (revision, (original, mut replay)) in replays {
                 if let Stage::Planned(plan) = &mut replay.stage {
@@ -66,14 +47,17 @@ impl Intake {
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
                     crash_at(Point::ActRecorded);
-                    self.surroundings.report.replayed(server, &summary);
+                    self.surroundings.report.replayed(server, &summary, uid);
                     let replays = grants.iter().filter(|(grant, _)| grant.replays.is_some());
                     replays.for_each(|(replay, _)| drop(self.go_on(replay)));
                     return Ok(summary);
                 }
             }
         }
-        Err(NotReplayed::Busy)
+        Err(NotDone::NotNow(
+            "These votes change all the time at the moment, so nothing was done. Try again, or take a shorter time with --until."
+                .to_owned(),
+        ))
     }
 
     /// Every grant that is to be issued again, the oldest first, as it was read, and both as they will be.
@@ -82,12 +66,12 @@ impl Intake {
         server: &str,
         selection: Selection,
         uid: Option<u32>,
-    ) -> Result<(Vec<(Revision, (Grant, Grant))>, Replayed), NotReplayed> {
+    ) -> Result<(Vec<(Revision, (Grant, Grant))>, Replayed), NotDone> {
         let (ledger, config, now) = (self.ledger.clone(), self.config.now(), self.surroundings.clock.now());
         let server = server.to_owned();
         let select = move || {
             // What was issued then may have been received long before.
-            let grants = ledger.grants(&By::Time, Timestamp::MIN..selection.issued.end, None)?;
+            let grants = ledger.grants(&By::Time, Timestamp::MIN..selection.issued.end, Place::Any)?;
             let (mut replays, mut summary, mut players) = (Vec::new(), Replayed::default(), BTreeSet::new());
             for found in grants {
                 let (_, record) = found?;
@@ -95,20 +79,23 @@ impl Intake {
                 if of.is_none_or(|of| of.name != server) {
                     continue;
                 }
-                match record.grant.replay(&selection, 0, uid.unwrap_or_default(), now) {
-                    Replay::Nothing => {}
-                    Replay::Before => summary.before += 1,
-                    Replay::Again(_) if summary.votes == MOST_VOTES => return Ok(Err(NotReplayed::TooMany)),
-                    Replay::Again(again) => {
-                        summary.add(&again.1, &mut players);
-                        replays.push((record.revision, *again));
+                let found =
+                    record.grant.replay(&selection, ledger.restored_at(), uid.unwrap_or_default(), now);
+                summary.before += usize::from(found.before > 0);
+                if let Some(again) = found.again {
+                    if summary.votes == MOST_VOTES {
+                        return Ok(Err(NotDone::TooMuch(format!(
+                            "More than {MOST_VOTES} votes are meant, and that is the most at once. Take a shorter time with --until, or name a --player or a --reward."
+                        ))));
                     }
+                    summary.add(&again.1, &mut players);
+                    replays.push((record.revision, *again));
                 }
             }
             summary.players = players.len();
             Ok(Ok((replays, summary)))
         };
-        self.reading(select).await?
+        ledger::reading(select).await?
     }
 }
 
