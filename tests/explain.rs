@@ -36,6 +36,7 @@ async fn ask(rig: &Rig, asked: &str, format: &str) -> Output {
 fn normal(text: &str) -> String {
     let parts = [
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<- - - time - - - >"),
+        (r"--(since|until) [0-9T:.Z-]+", "--$1 <time>"),
         (r"\b(test|replay)-[0-9a-f]{16}\b", "$1-<id>"),
         (r"\b(root|the user \d+)\b", "<user>"),
         (r"\b(Root|The user \d+)\b", "<User>"),
@@ -384,7 +385,7 @@ async fn in_doubt_and_settled() {
     let explained = told(&rig, "in-doubt-at-the-first", "e-2", "in_doubt").await;
     let next = &only(&explained).next;
     let command =
-        next.iter().find_map(|next| next.strip_prefix("If it did not, and shall be sent: votive ")).unwrap();
+        next.iter().find_map(|next| next.strip_prefix("If it did not, and should be sent: votive ")).unwrap();
     done(&rig, &command.split(' ').collect::<Vec<_>>()).await;
     rig.until(|record| record.ran("give Steve minecraft:emerald").len() == 2).await;
     delivered(&rig, "e-2", "Steve", 204).await;
@@ -488,5 +489,10 @@ async fn a_world_that_went_back_in_time() {
     rig.game.disconnect();
     delivered(&rig, "e-2", "Steve", 204).await;
     rig.daemon().log_line("the world has forgotten this").await;
-    told(&rig, "world-went-back", "e-1", "granted").await;
+    let explained = told(&rig, "world-went-back", "e-1", "granted").await;
+    let next = &only(&explained).next;
+    let command = next.iter().find_map(|next| next.strip_prefix("To issue again what is gone: votive "));
+    done(&rig, &command.unwrap().split(' ').chain(["--yes"]).collect::<Vec<_>>()).await;
+    rig.until(|_| rig.has("Steve", "diamond") == 6).await;
+    assert_eq!(rig.game.record().took_effect("give Steve minecraft:diamond 3").len(), 3, "not that of e-2");
 }

@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 pub use unrecorded::{Besides, Nameless};
 
-use super::act::Pause;
 use super::arrival::Arrival;
-use super::award::{Award, AwardState};
+use super::award::{Award, AwardState, Step};
 use super::event::{REPLAY, TEST_VOTE};
 use super::grant::{Grant, Stage};
 use super::outline::{self, Awaited};
+use super::pause::Pause;
 use super::plan::{Plan, Verdict};
 use super::player::PlayerName;
 use super::reply::ReplyRules;
-use super::standing::Wait;
+use super::standing::{Wait, cause};
 
 /// What is told to somebody who asks for an event or a player.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,8 @@ pub enum CommandState {
     Refused,
     /// It was not sent, and will not be unless somebody asks for it.
     NotSent,
+    /// Nobody knows whether it ran, and nobody is asked any more: it was cancelled.
+    Unknown,
 }
 
 /// What is to be known besides the ledger.
@@ -255,6 +257,11 @@ impl Teller<'_> {
                 .map(|rewards| format!("{player} got {rewards} on {server}.")),
         );
         told.extend(
+            of(&|award| award.steps.iter().any(Step::is_forgotten)).map(|rewards| {
+                format!("But the world of {server} has gone back to a time before {rewards}.")
+            }),
+        );
+        told.extend(
             of(&Award::needs_a_person)
                 .map(|rewards| format!("Nobody knows whether a command of {rewards} ran on {server}.")),
         );
@@ -281,11 +288,6 @@ impl Teller<'_> {
         awaited.retain(|awaited| *awaited != Awaited::Operator);
         listed(&awaited.iter().map(|awaited| awaited.words()).collect::<Vec<_>>())
     }
-}
-
-/// The first sentence of a reason: what was wrong. What to do about it follows there.
-fn cause(reason: &str) -> String {
-    reason.split_once(". ").map_or_else(|| reason.to_owned(), |(cause, _)| format!("{cause}."))
 }
 
 /// `a`, `a and b`, `a, b and c`.

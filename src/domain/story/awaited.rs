@@ -1,11 +1,12 @@
 //! What a vote waits for, and what to do about it.
 
+use jiff::SignedDuration;
+
 use super::Teller;
-use super::commands::number;
-use crate::domain::award::{Award, AwardState, Receipt};
+use crate::domain::award::{Award, AwardState, Step};
 use crate::domain::grant::Stage;
 use crate::domain::player::PlayerName;
-use crate::domain::standing::Wait;
+use crate::domain::standing::{Wait, remedy};
 
 /// After so many questions to the API, it is worth a look whether it can be reached at all.
 const FEW_ATTEMPTS: u32 = 4;
@@ -20,13 +21,13 @@ impl Teller<'_> {
             return vec![match (attempts, why) {
                 (0, _) => format!("{api}; it is being asked"),
                 (1, Some(why)) => format!("{api}; it was asked once: {why}"),
-                (_, Some(why)) => format!("{api}; it was asked {attempts} times, at last: {why}"),
+                (_, Some(why)) => format!("{api}; it was asked {attempts} times, the last time: {why}"),
                 (_, None) => format!("{api}; it was asked {attempts} times"),
             }];
         }
         let mut awaited: Vec<String> = Vec::new();
         for award in self.awards() {
-            let (reward, number) = (&award.reward, award.next_step().map_or(0, number));
+            let (reward, number) = (&award.reward, award.next_step().map_or(0, Step::number));
             let sentence = match &award.state {
                 AwardState::Planned => {
                     let (what, known) = self.obstacle(award);
@@ -70,7 +71,7 @@ impl Teller<'_> {
         if let Some(step) = steps.find(|step| self.is_unknown(step)) {
             next.push(format!(
                 "Nothing, if command {} did what it should: Votive does not know its reply. If that says that it did not, add it to servers.{}.replies.failure in rewards.yaml, and run the command by hand.",
-                number(step),
+                step.number(),
                 self.server()
             ));
         }
@@ -92,7 +93,7 @@ impl Teller<'_> {
         let first = |mend: String| [vec![mend], retry("After that")].concat();
         let Some(vote) = self.grant.vote() else {
             let mend = remedy(reason).filter(|_| !until_retried);
-            return mend.into_iter().chain(retry("To ask the API once more")).collect();
+            return mend.map(str::to_owned).into_iter().chain(retry("To ask the API once more")).collect();
         };
         if self.circumstances.server.is_none() {
             return first(format!(
@@ -114,26 +115,49 @@ impl Teller<'_> {
 
     fn mend(&self, award: &Award) -> Vec<String> {
         let (event, reward, server) = (&self.grant.event, &award.reward, self.server());
-        let number = award.next_step().map_or(0, number);
+        let number = award.next_step().map_or(0, Step::number);
         match &award.state {
             AwardState::InDoubt { .. } if award.needs_a_person() => vec![
                 format!("Look on {server} whether command {number} ({reward}) ran."),
                 format!("If it ran: votive resolve {event} --step {number} --ran"),
-                format!("If it did not, and shall be sent: votive resolve {event} --step {number} --not-run"),
+                format!("If it did not, and should be sent: votive resolve {event} --step {number} --not-run"),
             ],
             AwardState::Refused { .. } if award.until_retried => self.after_restore(),
-            AwardState::Refused { reason, .. } => vec![
-                remedy(reason).unwrap_or_else(|| "Mend that in rewards.yaml. Then: votive reload".to_owned()),
-                format!("To try it again without a delivery: votive retry {event}"),
+            AwardState::Refused { .. } if self.grant.replays.is_some() => vec![
+                "It sends the commands as they were, whatever rewards.yaml says now. Run what is missing by hand."
+                    .to_owned(),
+                format!("Then, to have done with it: votive cancel {event}"),
             ],
+            AwardState::Refused { reason, .. } => {
+                let mend = remedy(reason).filter(|_| self.is_delivered());
+                vec![
+                    mend.unwrap_or("Mend that in rewards.yaml. Then: votive reload").to_owned(),
+                    format!("To try it again without a delivery: votive retry {event}"),
+                ]
+            }
             AwardState::Planned | AwardState::InDoubt { .. } => self.make_way(award),
             AwardState::Closed => vec![self.reopen(reward)],
-            AwardState::Done if award.steps.iter().any(|step| step.receipt == Receipt::Lost) => vec![
-                format!("The world of {server} has gone back in time. Look what {} has.", self.player()),
-                format!("To issue again what is gone: votive replay --server {server} --since TIME"),
-            ],
-            AwardState::Done | AwardState::Sending => Vec::new(),
+            AwardState::Done => self.give_again(award),
+            AwardState::Sending => Vec::new(),
         }
+    }
+
+    /// What to do where the world has gone back to a time before an award.
+    fn give_again(&self, award: &Award) -> Vec<String> {
+        let mut forgotten =
+            award.steps.iter().filter(|step| step.is_forgotten()).map(|step| step.finished_at);
+        let Some(first) = forgotten.next() else { return Vec::new() };
+        let last = forgotten.next_back().unwrap_or(first);
+        let (server, player, reward) = (self.server(), self.player(), &award.reward);
+        // What the player has got since the world went back is not meant.
+        let end = last.and_then(|last| last.checked_add(SignedDuration::from_nanos(1)).ok());
+        let again = match first.zip(end).filter(|_| self.is_delivered()) {
+            Some((since, until)) => format!(
+                "To issue again what is gone: votive replay --server {server} --player {player} --reward {reward} --since {since} --until {until}"
+            ),
+            None => "Run the command by hand, if it is gone.".to_owned(),
+        };
+        vec![format!("Look in the game what {player} still has of {reward}."), again]
     }
 
     /// What to do so that an award goes on by itself.
@@ -172,11 +196,6 @@ impl Teller<'_> {
     }
 
     fn reopen(&self, what: &str) -> String {
-        format!("If the player shall have {what} after all: votive retry {}", self.grant.event)
+        format!("If the player should get {what} after all: votive retry {}", self.grant.event)
     }
-}
-
-/// What a reason says after its cause: what to do.
-fn remedy(reason: &str) -> Option<String> {
-    reason.split_once(". ").map(|(_, remedy)| remedy.to_owned())
 }

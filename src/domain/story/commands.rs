@@ -19,7 +19,7 @@ impl Teller<'_> {
             None => self.unfinished(award, step),
         };
         CommandStory {
-            number: number(step),
+            number: step.number(),
             reward: award.reward.clone(),
             command: step.command.clone(),
             state,
@@ -42,13 +42,13 @@ impl Teller<'_> {
                 }
             }
             AwardState::Refused { .. } => told(CommandState::NotSent, "not sent".to_owned()),
-            AwardState::Closed => told(
-                CommandState::NotSent,
-                match &step.doubt {
-                    Some(doubt) => format!("cancelled while nobody knew whether it had run: {doubt}"),
-                    None => "not sent: cancelled".to_owned(),
-                },
-            ),
+            AwardState::Closed => match &step.doubt {
+                Some(doubt) => told(
+                    CommandState::Unknown,
+                    format!("cancelled while nobody knew whether it had run: {doubt}"),
+                ),
+                None => told(CommandState::NotSent, "not sent: cancelled".to_owned()),
+            },
             _ if !is_next => match &step.doubt {
                 Some(doubt) => told(CommandState::InDoubt, format!("may have run already: {doubt}")),
                 None => told(CommandState::Waiting, "comes after that".to_owned()),
@@ -84,7 +84,7 @@ impl Teller<'_> {
                 (CommandState::PassedOver, format!("passed over: {reason}"), None)
             }
         };
-        if step.receipt == Receipt::Lost && state == CommandState::Ran {
+        if step.is_forgotten() {
             told.push_str("; but the world has gone back to a time before it");
         }
         (state, told, reply)
@@ -144,10 +144,6 @@ impl Teller<'_> {
 }
 
 /// What `votive resolve --step` calls a step.
-pub(super) fn number(step: &Step) -> u64 {
-    u64::from(step.serial) + 1
-}
-
 fn times(number: u8) -> String {
     if number == 1 { "once".to_owned() } else { format!("{number} times") }
 }

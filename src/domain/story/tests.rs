@@ -14,6 +14,7 @@ use crate::domain::event::{EventKey, SERVER_VOTE};
 use crate::domain::grant::Fact;
 use crate::domain::outline;
 use crate::domain::plan::Planning;
+use crate::domain::receipt::Reading;
 use crate::domain::reward::{Command, InDoubtRule, ReceiptRule, Reward, Target};
 use crate::domain::rule::Rule;
 use crate::domain::template::Template;
@@ -189,7 +190,7 @@ fn a_command_on_its_way_and_one_whose_receipt_is_awaited() {
     assert_eq!(awaits.state, State::Grant(outline::State::Waiting));
     assert!(!awaits.next.iter().any(|next| next.contains("resolve")), "the receipt will tell: {awaits:?}");
     assert_eq!(texts(&awaits).last(), Some(&"From here on, survival could not be used."));
-    let read = after(&doubtful, 0, &[AwardFact::Read(crate::domain::receipt::Reading::Ran)]);
+    let read = after(&doubtful, 0, &[AwardFact::Read(Reading::Ran)]);
     assert_eq!(told(&story(&read, Wait::Turn))[0].2, "ran, as its receipt in the game has shown");
 }
 
@@ -220,9 +221,58 @@ fn what_is_cancelled_in_doubt_says_so() {
     let acted = grant.acted(Act { at: at(9), uid: 1000, deed: Deed::Cancelled });
     let story = story(&acted, Wait::Turn);
     let doubt = "cancelled while nobody knew whether it had run: the connection broke";
-    assert_eq!(told(&story)[0], (1, CommandState::NotSent, doubt));
+    assert_eq!(told(&story)[0], (1, CommandState::Unknown, doubt));
     assert_eq!(texts(&story).last(), Some(&"The user 1000 cancelled what was still to come."));
-    assert_eq!(story.next, ["If the player shall have daily after all: votive retry e-1"]);
+    assert_eq!(story.next, ["If the player should get daily after all: votive retry e-1"]);
+}
+
+/// Where the receipt was lost before anybody knew whether the command had run, it says nothing about the world of today.
+#[test]
+fn what_an_operator_has_settled_is_not_told_as_forgotten() {
+    let one = planned(&[reward("daily", &["give {player} diamond 1"], InDoubtRule::Hold)]);
+    let lost = [intent(true), no_outcome(), AwardFact::Read(Reading::Missing)];
+    let settled = after(&one, 0, &[&lost[..], &[AwardFact::Settled { ran: true }]].concat());
+    let settled = story(&settled, Wait::Turn);
+    assert_eq!(settled.summary, "Steve got daily on survival.");
+    assert_eq!(settled.next, ["Nothing."]);
+    assert_eq!(told(&settled)[0].2, "ran, as an operator has said");
+
+    let forgotten = after(&one, 0, &[intent(true), ran(), AwardFact::Lost { serial: 0 }]);
+    let forgotten = story(&forgotten, Wait::Turn);
+    assert_eq!(
+        forgotten.summary,
+        "Steve got daily on survival. But the world of survival has gone back to a time before daily."
+    );
+    assert_eq!(
+        forgotten.next,
+        [
+            "Look in the game what Steve still has of daily.",
+            "To issue again what is gone: votive replay --server survival --player Steve --reward daily --since 1970-01-01T00:16:43Z --until 1970-01-01T00:16:43.000000001Z"
+        ]
+    );
+}
+
+/// Nobody can deliver what the platform does not, and a replay sends what it sends.
+#[test]
+fn what_is_refused_has_advice_that_can_be_followed() {
+    let refused = |grant: &Grant| {
+        let reason = "survival refused the reward daily: x. Correct it, reload Votive and deliver again.";
+        let rejected = AwardFact::Rejected { reason: reason.to_owned(), reply: String::new() };
+        story(&after(grant, 0, &[intent(false), rejected]), Wait::Turn).next
+    };
+    let retry = "To try it again without a delivery: votive retry e-1";
+    assert_eq!(refused(&daily()), ["Correct it, reload Votive and deliver again.", retry]);
+    let test_vote = Grant { event: EventKey::new(TEST_VOTE, "e-1"), ..daily() };
+    assert_eq!(refused(&test_vote), ["Mend that in rewards.yaml. Then: votive reload", retry]);
+    let replay = EventKey::new(REPLAY, "e-1");
+    let replay = Grant { event: replay, replays: Some(EventKey::new(SERVER_VOTE, "e-0")), ..daily() };
+    assert_eq!(
+        refused(&replay),
+        [
+            "It sends the commands as they were, whatever rewards.yaml says now. Run what is missing by hand.",
+            "Then, to have done with it: votive cancel e-1"
+        ]
+    );
 }
 
 #[test]
@@ -245,12 +295,15 @@ fn what_is_not_fetched_tells_how_often_the_api_was_asked() {
         grant = failed(&grant);
     }
     let failing = story(&grant, Wait::Turn);
-    assert_eq!(failing.awaited, [format!("{api}; it was asked 5 times, at last: the API answered 503")]);
+    assert_eq!(
+        failing.awaited,
+        [format!("{api}; it was asked 5 times, the last time: the API answered 503")]
+    );
     assert!(failing.next[0].starts_with("Nothing") && failing.next[1].ends_with("votive check --online"));
     let closed = grant.apply(Fact::Cancelled, at(2)).unwrap();
     let closed = story(&closed, Wait::Turn);
     assert_eq!((closed.state, closed.player), (State::Grant(outline::State::Closed), None));
-    assert_eq!(closed.next, ["If the player shall have it after all: votive retry e-1"]);
+    assert_eq!(closed.next, ["If the player should get it after all: votive retry e-1"]);
 }
 
 fn arrival(second: i64, kind: Kind) -> Arrival {

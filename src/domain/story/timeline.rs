@@ -1,13 +1,13 @@
 //! What happened, in the order of time.
 
-use super::commands::number;
-use super::{Circumstances, Moment, Teller, cause, user};
-use crate::domain::act::{Act, Deed, Pause};
+use super::{Circumstances, Moment, Teller, user};
+use crate::domain::act::{Act, Deed};
 use crate::domain::arrival::{Arrival, Kind};
 use crate::domain::award::{Award, AwardState, Finish, Step};
 use crate::domain::event::SERVER_VOTE;
 use crate::domain::grant::Stage;
-use crate::domain::standing::Wait;
+use crate::domain::pause::Pause;
+use crate::domain::standing::{Wait, cause};
 
 /// The most deliveries of one event that are told one by one.
 const MOST_DELIVERIES: usize = 10;
@@ -26,9 +26,7 @@ impl Teller<'_> {
             timeline.extend(self.stand(award));
         }
         if let Stage::Refused { reason, since: Some(since), .. } = &self.grant.stage {
-            let cause = cause(reason);
-            let is_told = cause.contains("refused");
-            let text = if is_told { cause } else { format!("The vote was refused. {cause}") };
+            let text = format!("The vote was refused. {}", cause(reason));
             timeline.push(Moment { time: *since, text });
         }
         timeline.extend(self.grant.acts.iter().filter_map(|act| self.act(act)));
@@ -39,7 +37,7 @@ impl Teller<'_> {
     }
 
     /// Whether the platform delivers it.
-    fn is_delivered(&self) -> bool {
+    pub(super) fn is_delivered(&self) -> bool {
         self.grant.event.event_type == SERVER_VOTE
     }
 
@@ -47,12 +45,13 @@ impl Teller<'_> {
     fn beginning(&self) -> Vec<Moment> {
         let (received_at, arrivals) = (self.grant.received_at, self.circumstances.arrivals);
         if !self.is_delivered() {
-            let tested = self.grant.acts.iter().find(|act| act.deed == Deed::Tested);
-            let text = match (&self.grant.replays, tested) {
-                (Some(original), _) => format!("This replay of the vote {original} was asked for."),
-                (None, Some(act)) => format!("{} asked for this test vote.", capital(&user(act.uid))),
-                (None, None) => "This test vote was asked for.".to_owned(),
+            let what = match &self.grant.replays {
+                Some(original) => format!("this replay of the vote {original}"),
+                None => "this test vote".to_owned(),
             };
+            let by = self.grant.acts.iter().find(|act| act.deed == Deed::AskedFor);
+            let who = by.map_or_else(|| "an operator".to_owned(), |act| user(act.uid));
+            let text = format!("{} asked for {what}.", capital(&who));
             return vec![Moment { time: received_at, text }];
         }
         let mut moments = Vec::new();
@@ -97,7 +96,7 @@ impl Teller<'_> {
     }
 
     fn finish(&self, award: &Award, step: &Step) -> Option<Moment> {
-        let (number, reward) = (number(step), &award.reward);
+        let (number, reward) = (step.number(), &award.reward);
         let text = match step.finished.as_ref()? {
             Finish::Ran { .. } => format!("Command {number} ({reward}) ran."),
             Finish::Receipt => {
@@ -122,7 +121,7 @@ impl Teller<'_> {
     /// How an award came to stand as it does, where nothing else tells that.
     fn stand(&self, award: &Award) -> Option<Moment> {
         let (server, reward) = (self.server(), &award.reward);
-        let number = award.next_step().map_or(0, number);
+        let number = award.next_step().map_or(0, Step::number);
         let planned_at = self.plan.map(|plan| plan.planned_at);
         let (time, text) = match &award.state {
             AwardState::InDoubt { reason, since } => {
@@ -159,14 +158,17 @@ impl Teller<'_> {
         let who = capital(&user(act.uid));
         let text = match &act.deed {
             // The time line begins with it.
-            Deed::Tested => return None,
+            Deed::AskedFor => return None,
             Deed::Settled { reward, serial, ran } => {
                 let ran = if *ran { "ran" } else { "did not run" };
                 format!("{who} settled it: command {} ({reward}) {ran}.", u64::from(*serial) + 1)
             }
             Deed::Retried => format!("{who} had it tried again."),
             Deed::Cancelled => format!("{who} cancelled what was still to come."),
-            Deed::Replayed { event_id } => format!("{who} had it issued again, as {event_id}."),
+            Deed::Replayed { event_id, serials } => {
+                let commands = if serials.len() == 1 { "command" } else { "commands" };
+                format!("{who} had {} {commands} issued again, as {event_id}.", serials.len())
+            }
         };
         Some(Moment { time: act.at, text })
     }

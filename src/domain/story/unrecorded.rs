@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::timeline::not_accepted;
-use super::{Moment, State, Story, cause, lasted, listed};
+use super::{Moment, State, Story, lasted, listed};
 use crate::domain::arrival::{Arrival, Kind, Refusals};
+use crate::domain::standing::cause;
 
 impl Story {
     /// The story of an event that the ledger does not know, by its deliveries in this run, the oldest first; `None`
@@ -134,7 +135,7 @@ impl Besides<'_> {
                 last.refused().unwrap_or_default()
             ));
         }
-        notes.push("Refused deliveries are forgotten when Votive stops. Votes that were pruned are found by their id only.".to_owned());
+        notes.push("Votive remembers the last 256 refused deliveries, until it stops. Votes that were pruned are found by their id only.".to_owned());
         notes
     }
 }
