@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::outline::{Awaited, State};
+use crate::domain::reward::ReceiptRule;
 use crate::domain::story::Explained;
 
 /// A request: its path, and what it is answered with.
@@ -39,19 +40,22 @@ requests! {
     Replay, "/v1/replay" => Replayed;
     Pause, "/v1/pause" => Done;
     Resume, "/v1/resume" => Done;
-    TestWebhook, "/v1/test-webhook" => Tried;
+    TestWebhook, "/v1/test-webhook" => WebhookTested;
     Reload, "/v1/reload" => Done;
-    NotifyTest, "/v1/notify-test" => NotifyTested;
+    TestNotify, "/v1/test-notify" => NotifyTested;
     Prune, "/v1/prune" => Done;
     GetStatus, "/v1/status" => Status;
     List, "/v1/votes" => Page;
     Explain, "/v1/explain" => Explained;
 }
 
-/// Gives a backup of the ledger: as bytes, and not as JSON.
+/// Takes a [`Backup`]; answered with the backup's bytes, and not with JSON.
 pub const BACKUP_PATH: &str = "/v1/backup";
 /// Takes an [`Export`]; answered with a line of JSON for each vote, a [`Row`], the oldest first.
 pub const EXPORT_PATH: &str = "/v1/export";
+/// Takes a [`Follow`]; answered with a line of JSON for each vote that comes or stands differently, a [`Row`], until the
+/// daemon is stopped or cannot keep up.
+pub const FOLLOW_PATH: &str = "/v1/follow";
 /// The header of every answer that tells a Votive from anything else, with its version.
 pub const VERSION_HEADER: &str = "votive-version";
 
@@ -90,7 +94,7 @@ pub struct TestWebhook {
 
 /// What came of it.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Tried {
+pub struct WebhookTested {
     /// Where it was posted to, without a query.
     pub url: String,
     /// Whether the platform's deliveries arrive.
@@ -109,12 +113,15 @@ pub struct Tried {
 pub struct Resolve {
     /// The vote's id.
     pub event_id: String,
-    /// The one reward that is meant, if not all that is in doubt.
+    /// The one reward that is meant.
     #[serde(default)]
     pub reward: Option<String>,
-    /// The one command that is meant, by its number, if not all that is in doubt.
+    /// The one command that is meant, by its number.
     #[serde(default)]
     pub step: Option<u32>,
+    /// Whether several are meant, if several are in doubt.
+    #[serde(default)]
+    pub all: bool,
     /// Whether the command ran.
     pub ran: bool,
 }
@@ -178,7 +185,7 @@ pub struct Replayed {
     pub rewards: BTreeMap<String, usize>,
     /// How many commands that is.
     pub commands: usize,
-    /// How many votes are left out because they were issued again before.
+    /// Of how many votes something is left out because it was issued again before, or may have been before a restore.
     pub before: usize,
 }
 
@@ -206,7 +213,7 @@ pub struct Reload {}
 /// Has a message sent to everybody who is notified.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct NotifyTest {}
+pub struct TestNotify {}
 
 /// What became of that.
 #[derive(Debug, Deserialize, Serialize)]
@@ -232,7 +239,7 @@ pub struct Prune {
     pub before: Timestamp,
 }
 
-/// Gives all votes.
+/// Gives all votes but those that were pruned.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Export {
@@ -240,6 +247,11 @@ pub struct Export {
     #[serde(default)]
     pub since: Option<Timestamp>,
 }
+
+/// Gives a backup of the ledger.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {}
 
 /// Asks how things stand.
 #[derive(Debug, Deserialize, Serialize)]
@@ -294,12 +306,14 @@ pub struct Server {
     pub online: Option<usize>,
     /// How many seconds ago that was.
     pub online_seconds: Option<u64>,
-    /// How many rewards wait for it, or for somebody there.
+    /// Whether it was down when it was last needed, and nothing has needed it since.
+    pub was_down: bool,
+    /// How many rewards of votes for it are open, whatever they wait for.
     pub waiting: usize,
     /// The most commands that it is sent in a second.
     pub pace: u32,
     /// Whether commands leave receipts, as the configuration says.
-    pub receipts: String,
+    pub receipts: ReceiptRule,
     /// Whether the game keeps them, where that was found out.
     pub keeps_receipts: Option<bool>,
 }
@@ -314,7 +328,7 @@ pub struct List {
     /// Only for this game server, by its name in `rewards.yaml`.
     #[serde(default)]
     pub server: Option<String>,
-    /// Only those that stand so.
+    /// Only those of which a part stands so. What was pruned is in no list.
     #[serde(default)]
     pub state: Option<State>,
     /// Only those that were received from this time on.
@@ -325,6 +339,27 @@ pub struct List {
     pub next: Option<String>,
     /// At most so many, 1 to 1000.
     pub limit: usize,
+}
+
+/// Asks for votes as they come, and as they come to stand differently, from now on.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follow {
+    /// Only of this player.
+    #[serde(default)]
+    pub player: Option<String>,
+    /// Only for this game server, by its name in `rewards.yaml`.
+    #[serde(default)]
+    pub server: Option<String>,
+}
+
+impl Follow {
+    /// Whether a vote is meant.
+    pub fn includes(&self, vote: &Row) -> bool {
+        let of =
+            |player: &String| vote.player.as_ref().map(|of| of.to_lowercase()) == Some(player.to_lowercase());
+        self.player.as_ref().is_none_or(of) && (self.server.is_none() || self.server == vote.server)
+    }
 }
 
 /// Some votes.

@@ -3,6 +3,7 @@
 
 mod rig;
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
@@ -67,12 +68,15 @@ fn own_uid() -> u32 {
 }
 
 /// Every command that asks a daemon.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 17] = [
     &["status"],
     &["votes"],
     &["votes", "--follow"],
     &["explain", "Steve"],
     &["export", "--format", "csv"],
+    &["reload"],
+    &["test-notify"],
+    &["test-webhook"],
     &["test-vote", "--player", "Steve", "--server", "survival"],
     &["resolve", "e-1", "--ran"],
     &["retry", "e-1"],
@@ -91,7 +95,6 @@ async fn without_a_daemon_each_command_says_so_and_where_it_looked() {
         let err = bad(&rig, args, 69).await;
         let socket = rig.path("state/votive.sock").display().to_string();
         assert!(err.contains("no Votive is running") && err.contains(&socket), "{args:?}: {err}");
-        // Whatever the daemon left when it was killed is nobody.
         assert!(err.contains("systemctl start votive"), "{args:?}: {err}");
     }
     let socket = rig.path("elsewhere.sock");
@@ -99,10 +102,20 @@ async fn without_a_daemon_each_command_says_so_and_where_it_looked() {
     assert!(err.contains(socket.to_str().unwrap()) && !err.contains("state/votive.sock"), "{err}");
 }
 
+/// The document says of each command whether it asks the daemon.
+#[test]
+fn no_command_that_asks_a_daemon_is_left_out() {
+    let document = include_str!("../docs/commands.md");
+    let rows = document.lines().filter(|line| line.starts_with("| `votive ") && line.ends_with("| yes |"));
+    let documented: BTreeSet<&str> = rows.filter_map(|row| row.split(['`', ' ']).nth(3)).collect();
+    assert_eq!(documented, COMMANDS.iter().map(|args| args[0]).collect());
+}
+
 #[tokio::test]
 async fn what_is_left_of_a_killed_daemon_is_nobody() {
     let mut rig = Rig::running().await;
     rig.kill().await;
+    // Whatever the daemon left when it was killed is nobody.
     assert!(rig.path("state/votive.sock").exists());
     assert!(bad(&rig, &["status"], 69).await.contains("no Votive is running"));
 }
@@ -200,6 +213,8 @@ async fn a_wrong_id_or_a_vote_that_is_final_is_a_clear_error() {
         &["votes", "--limit", "0"],
         &["explain", ""],
         &["votes", "--state", "gone"],
+        // Such votes are in no list.
+        &["votes", "--state", "pruned"],
         &["prune"],
         &["prune", "--older-than", "1"],
         &["prune", "--older-than", "99999y"],
@@ -274,7 +289,8 @@ async fn votes_are_found_by_player_state_server_and_time_and_come_in_pages() {
     assert_eq!(ids(&votes(&rig, &["--since", since]).await), ["e-7", "e-6", "e-5"]);
     let (_, out, err) = told(&rig.votive(&["votes", "--limit", "2"]).await);
     assert!(out.contains("e-7") && out.contains("e-6") && !out.contains("e-5"), "{out}");
-    assert!(err.contains("there are more"), "{err}");
+    let next = err.split("--next ").nth(1).unwrap().split(',').next().unwrap();
+    assert_eq!(ids(&votes(&rig, &["--limit", "2", "--next", next]).await), ["e-5", "e-4"]);
     assert_eq!(good(&rig, &["votes", "--player", "Herobrine"]).await, "No votes.\n");
     let table = good(&rig, &["votes", "--limit", "3"]).await;
     for part in ["RECEIVED", "refused", "granted", "waiting for the player", "no name"] {
@@ -287,7 +303,7 @@ async fn votes_are_found_by_player_state_server_and_time_and_come_in_pages() {
 
 #[tokio::test]
 async fn following_shows_what_is_new_and_what_stands_differently() {
-    let rig = Rig::running().await;
+    let mut rig = Rig::running().await;
     assert_eq!(rig.deliver_vote("e-1", "Alex").await, 204);
     let mut following = Command::new(VOTIVE)
         .env_clear()
@@ -313,6 +329,11 @@ async fn following_shows_what_is_new_and_what_stands_differently() {
     shows("e-2", "granted").await;
     rig.game.join("Alex");
     shows("e-1", "granted").await;
+    // It waits for the daemon to be back.
+    rig.kill().await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-3", "Steve").await, 204);
+    shows("e-3", "granted").await;
     following.kill().unwrap();
     following.wait().unwrap();
 }
@@ -352,6 +373,8 @@ async fn on_hold_nothing_is_sent_anywhere_until_it_is_resumed() {
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
     assert_eq!(rig.game.record().logins, 0);
     assert!(good(&rig, &["status"]).await.contains("paused since"));
+    let err = bad(&rig, &["resume", "survivl"], 1).await;
+    assert!(err.contains("no server \"survivl\"; it has: survival"), "{err}");
     good(&rig, &["resume", "survival"]).await;
     rig.until(|record| record.ran("say").len() == 1).await;
     rig.kill().await;
@@ -396,6 +419,40 @@ async fn a_paused_server_stays_paused_under_another_name() {
     assert_eq!(rig.deliver_vote("e-4", "Steve").await, 204, "and under the old one as well");
 }
 
+/// The configuration with two game servers in the place of one, which had both ids.
+fn part(rig: &Rig) {
+    let path = rig.path("rewards.yaml");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let survival = whole.split("servers:\n").nth(1).unwrap().split("rewards:\n").next().unwrap();
+    let creative = survival.replace("  survival:", "  creative:").replace("id: [1, 2]", "id: 2");
+    let parted = whole.replace(survival, &format!("{}{creative}", survival.replace("id: [1, 2]", "id: 1")));
+    assert_ne!(parted, whole);
+    std::fs::write(path, parted).unwrap();
+}
+
+#[tokio::test]
+async fn of_two_servers_that_were_paused_as_one_each_is_resumed_by_itself() {
+    let mut rig = Rig::new().await;
+    rig.configure("", "", CALL);
+    let path = rig.path("rewards.yaml");
+    let both = std::fs::read_to_string(&path).unwrap().replace("id: 1\n", "id: [1, 2]\n");
+    std::fs::write(&path, both).unwrap();
+    rig.start().await;
+    good(&rig, &["pause", "survival"]).await;
+    part(&rig);
+    good(&rig, &["reload"]).await;
+    assert_eq!(good(&rig, &["resume", "creative"]).await, "Resumed creative; 0 votes are open there.\n");
+    rig.platform.vote("e-2", "Steve", 2);
+    assert_eq!(rig.deliver(&rig.platform.delivery("server.vote", "e-2")).await.status, Some(204));
+    let answer = rig.deliver(&rig.vote("e-1", "Steve")).await;
+    assert!(answer.body.contains("survival is paused"), "{}", answer.body);
+    rig.kill().await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-3", "Steve").await, 503, "nobody has resumed it");
+    assert_eq!(good(&rig, &["resume", "survival"]).await, "Resumed survival; 2 votes are open there.\n");
+    rig.until(|record| record.ran("say").len() == 3).await;
+}
+
 #[tokio::test]
 async fn output_that_nobody_takes_is_an_error_and_no_crash() {
     let rig = Rig::running().await;
@@ -437,7 +494,7 @@ async fn a_vote_that_is_still_fetched_can_be_cancelled() {
     assert_eq!(rig.deliver(&rig.platform.delivery("server.vote", "e-1")).await.status, Some(502));
     assert_eq!(
         good(&rig, &["cancel", "e-1"]).await,
-        "Cancelled the vote e-1. Only votive retry reopens it.\n"
+        "Cancelled the vote e-1. Only votive retry e-1 reopens it.\n"
     );
     rig.platform.vote("e-1", "Steve", 1);
     assert_eq!(rig.deliver(&rig.platform.delivery("server.vote", "e-1")).await.status, Some(204));
@@ -461,6 +518,69 @@ async fn a_doubt_outlives_its_cancellation() {
     good(&rig, &["resolve", "e-1", "--ran"]).await;
     assert_eq!(rig.has("Steve", "diamond"), 3);
     assert_eq!(ids(&votes(&rig, &["--state", "granted"]).await), ["e-1"]);
+}
+
+#[tokio::test]
+async fn where_several_commands_are_in_doubt_one_has_to_be_named() {
+    let rig = Rig::new().await;
+    let second = DAILY.replace("daily", "second").replace("diamond", "emerald");
+    rig.configure("", "", &format!("{DAILY}{second}"));
+    let mut rig = rig;
+    rig.start().await;
+    rig.game.once("give Steve minecraft:diamond", Habit::ClosesAfter(0));
+    rig.game.once("give Steve minecraft:emerald", Habit::ClosesBeforeRun);
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    let err = bad(&rig, &["resolve", "e-1", "--ran"], 1).await;
+    assert!(err.contains("Several commands are in doubt") && err.contains("(daily), command"), "{err}");
+    assert_eq!(ids(&votes(&rig, &["--state", "in_doubt"]).await), ["e-1"], "nothing was settled");
+    good(&rig, &["resolve", "e-1", "--reward", "daily", "--ran"]).await;
+    good(&rig, &["resolve", "e-1", "--not-run"]).await;
+    rig.until(|_| rig.has("Steve", "emerald") == 3).await;
+    assert_eq!(rig.has("Steve", "diamond"), 3);
+    // One answer for all of them has to be asked for.
+    rig.game.once("give Steve minecraft:diamond", Habit::ClosesAfter(0));
+    rig.game.once("give Steve minecraft:emerald", Habit::ClosesAfter(0));
+    assert_eq!(rig.deliver_vote("e-2", "Steve").await, 503);
+    assert!(good(&rig, &["resolve", "e-2", "--all", "--ran"]).await.starts_with("Settled daily, second"));
+    assert_eq!((rig.has("Steve", "diamond"), rig.has("Steve", "emerald")), (6, 6));
+}
+
+#[tokio::test]
+async fn what_may_have_been_rewarded_before_a_restore_is_tried_again_by_its_id_alone() {
+    let mut rig = Rig::running().await;
+    let backup = rig.path("backup").to_str().unwrap().to_owned();
+    good(&rig, &["backup", &backup]).await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    rig.stop().await;
+    good(&rig, &["restore", &backup]).await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 422);
+    let told = good(&rig, &["retry", "--refused"]).await;
+    assert!(told.starts_with("Left alone: 1 vote, which may have been rewarded before"), "{told}");
+    assert_eq!(rig.has("Steve", "diamond"), 3);
+    let acts = record(&rig, "e-1").await["acts"].take();
+    assert_eq!(acts, Value::Null, "nothing was done about it");
+    good(&rig, &["retry", "e-1"]).await;
+    assert_eq!(rig.has("Steve", "diamond"), 6);
+}
+
+#[tokio::test]
+async fn a_pause_comes_back_with_a_backup() {
+    let mut rig = Rig::new().await;
+    rig.configure("", "", CALL);
+    rig.start().await;
+    good(&rig, &["pause", "survival"]).await;
+    let backup = rig.path("backup").to_str().unwrap().to_owned();
+    good(&rig, &["backup", &backup]).await;
+    good(&rig, &["resume", "survival"]).await;
+    rig.stop().await;
+    good(&rig, &["restore", &backup]).await;
+    rig.start().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    assert_eq!(rig.game.record().logins, 0);
+    // It can be changed as ever.
+    good(&rig, &["resume", "survival"]).await;
+    rig.until(|record| record.ran("say").len() == 1).await;
 }
 
 #[tokio::test]
@@ -514,9 +634,13 @@ async fn what_a_wiped_world_had_is_issued_again_once() {
     assert!(good(&rig, &of_steve).await.contains("2 votes of 1 player, 4 commands"));
     rig.until(|_| rig.has("Steve", "diamond") == 12).await;
     let again = good(&rig, &of_steve).await;
-    assert!(again.contains("2 votes left out") && again.contains("Nothing was issued"), "{again}");
-    let all = [&replay[..], &["--yes"]].concat();
-    assert!(good(&rig, &all).await.contains("1 vote of 1 player, 2 commands"), "the rest: what Alex had");
+    assert!(again.contains("commands of 2 votes") && again.contains("Nothing was issued"), "{again}");
+    let all = good(&rig, &[&replay[..], &["--yes"]].concat()).await;
+    assert!(
+        all.contains("3 votes of 2 players, 4 commands"),
+        "the rest, also of what was issued in part: {all}"
+    );
+    assert!(all.contains("3 x call") && all.contains("1 x daily"), "{all}");
     let once_more = [&of_steve[..], &["--again"]].concat();
     good(&rig, &once_more).await;
     rig.until(|_| rig.has("Steve", "diamond") == 18).await;
@@ -526,10 +650,14 @@ async fn what_a_wiped_world_had_is_issued_again_once() {
     assert!(good(&rig, &nobody).await.contains("Nothing was issued of dayly to nobody on survival from "));
 
     let original = record(&rig, "e-1").await;
-    assert_eq!(original["acts"].as_array().unwrap().len(), 2);
+    assert_eq!(original["acts"].as_array().unwrap().len(), 3);
     let id = original["acts"][0]["deed"]["replayed"]["event_id"].as_str().unwrap();
     let replayed = record(&rig, id).await;
     assert_eq!(replayed["replays"]["event_id"], "e-1");
+    assert_eq!(
+        (&replayed["acts"][0]["deed"], &replayed["acts"][0]["uid"]),
+        (&"asked_for".into(), &own_uid().into())
+    );
     let counted = rig::counters(&good(&rig, &["backup", "-"]).await);
     assert!(counted.values().all(|votes| *votes <= 3), "a replay is no vote: {counted:?}");
     rig.kill().await;

@@ -423,7 +423,7 @@ async fn a_backup_that_nobody_takes_holds_up_nobody() {
     said(&rig.votive(&["restore", votes.to_str().unwrap()]).await);
     rig.start().await;
     let mut stalled = UnixStream::connect(state(&rig).join("votive.sock")).await.unwrap();
-    stalled.write_all(b"POST /v1/backup HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stalled.write_all(b"POST /v1/backup HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
     let mut head = [0; 15];
     stalled.read_exact(&mut head).await.unwrap();
     assert_eq!(&head, b"HTTP/1.1 200 OK");

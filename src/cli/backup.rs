@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 
 use super::{Options, Outcome, client, progress};
-use crate::control::BACKUP_PATH;
+use crate::control::{self, BACKUP_PATH};
 use crate::ledger::{Backup, BackupReader, OpenError, Saved};
 
 /// Where to.
@@ -74,7 +74,11 @@ fn take(
     state_dir: &Path,
     mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    if client::fetch(options, state_dir, BACKUP_PATH, &mut write)? {
+    let running = client::open_if_it_runs(options, state_dir, BACKUP_PATH, &control::Backup {})?;
+    if let Some(mut backup) = running {
+        while let Some(piece) = backup.next()? {
+            write(&piece)?;
+        }
         return Ok(());
     }
     let (backup, distrust) = Backup::at_rest(state_dir, Timestamp::now()).map_err(|why| match why {

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
@@ -56,40 +56,55 @@ pub(super) fn have(options: &Options, request: &impl Request<Answer = Done>) -> 
     Ok(Outcome::Success)
 }
 
-/// Writes what the daemon answers to a request, in pieces.
-///
-/// # Errors
-/// As above, or where the answer broke off or cannot be written.
-pub(super) fn stream(
-    options: &Options,
-    path: &str,
-    request: &impl Serialize,
-    write: impl FnMut(&[u8]) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let body = serde_json::to_vec(request)?;
-    runtime()?.block_on(async { daemon_of(options).await?.stream(path, body, write).await })
-}
-
-/// Writes what the daemon of a state directory answers to a request without a question, in pieces. Gives whether
-/// there is a daemon; one that is named by its socket has to be.
+/// Asks the daemon for an answer in pieces.
 ///
 /// # Errors
 /// As above.
-pub(super) fn fetch(
+pub(super) fn open(options: &Options, path: &str, request: &impl Serialize) -> anyhow::Result<Pieces> {
+    let (runtime, body) = (runtime()?, serde_json::to_vec(request)?);
+    let body = runtime.block_on(async { daemon_of(options).await?.post(path, body).await })?;
+    Ok(Pieces { runtime, body })
+}
+
+/// The same of the daemon of a state directory, or of the one that is named by its socket; `None` where none runs there.
+///
+/// # Errors
+/// As above.
+pub(super) fn open_if_it_runs(
     options: &Options,
     state_dir: &Path,
     path: &str,
-    write: impl FnMut(&[u8]) -> anyhow::Result<()>,
-) -> anyhow::Result<bool> {
-    runtime()?.block_on(async {
-        let found = match &options.socket {
-            Some(_) => Some(daemon_of(options).await?),
-            None => connect(&sockets(state_dir)).await?,
-        };
-        let Some(socket) = found else { return Ok(false) };
-        socket.stream(path, Vec::new(), write).await?;
-        Ok(true)
-    })
+    request: &impl Serialize,
+) -> anyhow::Result<Option<Pieces>> {
+    if options.socket.is_none() && !is_running(state_dir)? {
+        return Ok(None);
+    }
+    let options = Options { state_dir: Some(state_dir.to_owned()), ..options.clone() };
+    open(&options, path, request).map(Some)
+}
+
+/// An answer in pieces.
+pub(super) struct Pieces {
+    runtime: Runtime,
+    body: Incoming,
+}
+
+impl Pieces {
+    /// The next piece, once it is there; `None` at the end.
+    ///
+    /// # Errors
+    /// Where the answer broke off.
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<Bytes>> {
+        loop {
+            let frame = self.runtime.block_on(self.body.frame());
+            match frame.transpose().context(BROKEN)?.map(Frame::into_data) {
+                None => return Ok(None),
+                Some(Ok(piece)) => return Ok(Some(piece)),
+                // There are no trailers, and they would not be of the answer.
+                Some(Err(_)) => {}
+            }
+        }
+    }
 }
 
 /// What the daemon says, line by line, with nothing in it that a terminal would heed.
@@ -104,22 +119,6 @@ struct Socket {
 }
 
 impl Socket {
-    /// Writes the body of a good answer, in pieces.
-    async fn stream(
-        self,
-        path: &str,
-        body: Vec<u8>,
-        mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut body = self.post(path, body).await?;
-        while let Some(frame) = body.frame().await {
-            if let Ok(piece) = frame.context(BROKEN)?.into_data() {
-                write(&piece)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The body of a good answer.
     ///
     /// # Errors
@@ -133,7 +132,7 @@ impl Socket {
         };
         // One that is killed has said nothing wrong.
         let broken = |error: hyper::Error| {
-            if error.is_incomplete_message() { anyhow!(error).context(BROKEN) } else { foreign() }
+            if error.is_parse() { foreign() } else { anyhow!(error).context(BROKEN) }
         };
         let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await.map_err(broken)?;
         tokio::spawn(connection);
@@ -196,12 +195,7 @@ pub(super) fn state_dir(options: &Options) -> anyhow::Result<PathBuf> {
     };
     crate::complain!("reading {}", path.display());
     let loaded = config::load_without_secrets(&Sources::from_process(path.clone(), None));
-    let config = loaded.config.map_err(|_| {
-        anyhow!(
-            "{}: has errors, so it cannot say where the ledger lives. Correct them (`votive check` names them), or name the directory with --state-dir",
-            path.display()
-        )
-    })?;
+    let config = loaded.config.map_err(|_| NoStateDirectory(path))?;
     Ok(config.state_dir)
 }
 
@@ -243,6 +237,14 @@ async fn connect(sockets: &[PathBuf]) -> anyhow::Result<Option<Socket>> {
     }
     Ok(None)
 }
+
+/// The configuration cannot tell where the ledger is.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: has errors, so it cannot say where the ledger lives. Correct them (`votive check` names them), or name the directory with --state-dir",
+    .0.display()
+)]
+pub(super) struct NoStateDirectory(PathBuf);
 
 /// No daemon runs that could be asked.
 #[derive(Debug, thiserror::Error)]

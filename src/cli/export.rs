@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Write};
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::{Options, Outcome, client, progress, when};
+use super::lines::Lines;
+use super::{Options, Outcome, client, json, progress, when};
 use crate::control::{EXPORT_PATH, Export, Row};
 use crate::text::visible;
 
@@ -43,25 +44,17 @@ const COLUMNS: [&str; 10] = [
 
 /// Prints them, the oldest first.
 pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
-    let out = BufWriter::new(io::stdout().lock());
+    let mut export = client::open(options, EXPORT_PATH, &Export { since: args.since })?;
+    let mut printer = Printer::new(args.format, BufWriter::new(io::stdout().lock()))?;
     let progress = progress::counting("votes exported");
     let mut lines = Lines::default();
-    let mut printer = match args.format {
-        Format::Jsonl => Printer::Lines(out),
-        Format::Csv => Printer::Table(Box::new(csv::Writer::from_writer(out)), true),
-    };
-    let request = Export { since: args.since };
-    client::stream(options, EXPORT_PATH, &request, |piece| {
-        printer.begin()?;
-        for line in lines.add(piece) {
+    while let Some(piece) = export.next()? {
+        for line in lines.add(&piece) {
             printer.print(&line)?;
             progress.inc(1);
         }
-        Ok(())
-    })?;
+    }
     progress.finish_and_clear();
-    // Also where there are none.
-    printer.begin()?;
     printer.flush().context("standard output")?;
     Ok(Outcome::Success)
 }
@@ -69,23 +62,26 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
 /// Prints votes that come as lines of JSON.
 enum Printer<W: Write> {
     Lines(W),
-    /// And whether its head is still to come.
-    Table(Box<csv::Writer<W>>, bool),
+    Table(Box<csv::Writer<W>>),
 }
 
 impl<W: Write> Printer<W> {
-    fn begin(&mut self) -> anyhow::Result<()> {
-        if let Printer::Table(table, head @ true) = self {
-            table.write_record(COLUMNS)?;
-            *head = false;
-        }
-        Ok(())
+    fn new(format: Format, out: W) -> anyhow::Result<Self> {
+        Ok(match format {
+            Format::Jsonl => Printer::Lines(out),
+            Format::Csv => {
+                let mut table = csv::Writer::from_writer(out);
+                // Also where there are no votes.
+                table.write_record(COLUMNS)?;
+                Printer::Table(Box::new(table))
+            }
+        })
     }
 
     fn print(&mut self, line: &[u8]) -> anyhow::Result<()> {
         match self {
-            Printer::Lines(out) => out.write_all(line)?,
-            Printer::Table(table, _) => table.write_record(cells(serde_json::from_slice(line)?))?,
+            Printer::Lines(out) => out.write_all(json::harmless(std::str::from_utf8(line)?).as_bytes())?,
+            Printer::Table(table) => table.write_record(cells(serde_json::from_slice(line)?))?,
         }
         Ok(())
     }
@@ -93,25 +89,8 @@ impl<W: Write> Printer<W> {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Printer::Lines(out) => out.flush(),
-            Printer::Table(table, _) => table.flush(),
+            Printer::Table(table) => table.flush(),
         }
-    }
-}
-
-/// Pieces of text become whole lines.
-#[derive(Default)]
-struct Lines {
-    unfinished: Vec<u8>,
-}
-
-impl Lines {
-    /// The lines that are whole with another piece, each with its end.
-    fn add(&mut self, piece: &[u8]) -> Vec<Vec<u8>> {
-        self.unfinished.extend_from_slice(piece);
-        let end = self.unfinished.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let rest = self.unfinished.split_off(end);
-        let whole = std::mem::replace(&mut self.unfinished, rest);
-        whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
     }
 }
 

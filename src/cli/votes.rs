@@ -1,19 +1,20 @@
 //! `votive votes`: the votes that the ledger knows, the newest first.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use super::table::{self, Format, cell};
-use super::{Options, Outcome, client, when};
-use crate::control::{List, Page, Row};
+use super::lines::Lines;
+use super::table::{self, cell};
+use super::{Format, Options, Outcome, client, json, when};
+use crate::control::{FOLLOW_PATH, Follow, List, Page, Row};
 use crate::domain::outline::State;
 
-/// How often the daemon is asked for news.
+/// How often it is looked whether a daemon that has stopped is back.
 const EVERY: Duration = Duration::from_secs(1);
 /// The most votes that are asked for at once.
 const PAGE: usize = 500;
@@ -28,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     /// Only those that stand so
-    #[arg(long, value_parser = PossibleValuesParser::new(State::ALL.map(State::name)))]
+    #[arg(long, value_parser = PossibleValuesParser::new(State::LISTED.map(State::name)))]
     state: Option<String>,
     /// Only those that were received from this time on: 3h, 2d, 2026-11-20, 2026-11-20T18:30
     #[arg(long, value_name = "TIME", value_parser = when::moment)]
@@ -39,8 +40,11 @@ pub(super) struct Args {
     /// All of them
     #[arg(long)]
     all: bool,
+    /// The next page: what the page before named
+    #[arg(long, value_name = "PLACE")]
+    next: Option<String>,
     /// Go on and show each vote that comes, and each that stands differently, until Ctrl+C
-    #[arg(long)]
+    #[arg(long, conflicts_with = "next")]
     follow: bool,
     /// As a table, or as one JSON document for each vote, a line each
     #[arg(long, value_enum, default_value_t)]
@@ -50,93 +54,97 @@ pub(super) struct Args {
 /// Prints them.
 pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     let state =
-        args.state.as_ref().and_then(|name| State::ALL.into_iter().find(|state| state.name() == name));
+        args.state.as_ref().and_then(|name| State::LISTED.into_iter().find(|state| state.name() == name));
     let question = List {
         player: args.player.clone(),
         server: args.server.clone(),
         state,
         since: args.since,
-        next: None,
+        next: args.next.clone(),
         limit: PAGE,
     };
     let most = if args.all { usize::MAX } else { usize::try_from(args.limit)? };
-    let (votes, more) = take(options, &question, most)?;
     if args.follow {
-        return follow(options, args.format, question, votes);
+        return follow(options, args.format, &question, most);
     }
+    let (votes, next) = take(options, &question, most)?;
     match args.format {
-        Format::Json => votes.iter().try_for_each(print_json)?,
+        Format::Json => votes.iter().try_for_each(json::line)?,
         Format::Text if votes.is_empty() => crate::say!("No votes."),
         Format::Text => {
-            let mut table = table::with(&["RECEIVED", "PLAYER", "SERVER", "REWARDS", "STANDS", "EVENT"]);
-            for vote in &votes {
-                table.add_row(cells(vote));
-            }
-            table::print(&table)?;
+            print(&votes)?;
         }
     }
-    if more {
-        crate::complain!("there are more: --limit N or --all shows them");
+    if let Some(next) = next {
+        crate::complain!("there may be more: the same with --next {next}, or with --all");
     }
     Ok(Outcome::Success)
 }
 
-/// So many votes, and whether there are more.
-fn take(options: &Options, question: &List, most: usize) -> anyhow::Result<(Vec<Row>, bool)> {
+/// Prints votes as a table.
+pub(super) fn print(votes: &[Row]) -> io::Result<()> {
+    let mut table = table::with(&["RECEIVED", "PLAYER", "SERVER", "REWARDS", "STANDS", "EVENT"]);
+    for vote in votes {
+        table.add_row(cells(vote));
+    }
+    table::print(&table)
+}
+
+/// At most so many votes, and where the next ones begin, if there may be any.
+fn take(options: &Options, question: &List, most: usize) -> anyhow::Result<(Vec<Row>, Option<String>)> {
     let (mut votes, mut question) = (Vec::new(), question.clone());
     loop {
-        // One more than is wanted, to know whether there is one.
-        question.limit = PAGE.min(most.saturating_sub(votes.len()).saturating_add(1));
+        question.limit = PAGE.min(most - votes.len());
         let Page { votes: some, next } = client::ask(options, &question)?;
         votes.extend(some);
-        if votes.len() > most {
-            votes.truncate(most);
-            return Ok((votes, true));
-        }
-        if next.is_none() {
-            return Ok((votes, false));
+        if next.is_none() || votes.len() >= most {
+            return Ok((votes, next));
         }
         question.next = next;
     }
 }
 
-/// Prints what there is, the oldest first, and then whatever is new or stands differently.
-fn follow(options: &Options, format: Format, mut question: List, votes: Vec<Row>) -> anyhow::Result<Outcome> {
-    // A vote that stands differently may be none of those that are meant any more.
-    let state = question.state.take();
+/// Prints what there is, the oldest first, and then whatever is new or stands differently. It outlives the daemon.
+fn follow(options: &Options, format: Format, question: &List, most: usize) -> anyhow::Result<Outcome> {
     let mut shown: HashMap<String, Row> = HashMap::new();
-    let mut news = votes;
+    let mut show = |vote: Row| -> anyhow::Result<()> {
+        let before = shown.get(&vote.event_id);
+        // One that was shown is shown once more when it does not stand so any more.
+        let meant = before.is_some() || question.state.is_none_or(|state| state == vote.state);
+        if meant && before != Some(&vote) {
+            match format {
+                Format::Json => json::line(&vote)?,
+                Format::Text => crate::say!("{}", cells(&vote).join("  ")),
+            }
+            shown.insert(vote.event_id.clone(), vote);
+        }
+        Ok(())
+    };
+    let which = Follow { player: question.player.clone(), server: question.server.clone() };
+    let mut news = client::open(options, FOLLOW_PATH, &which)?;
     loop {
-        for vote in news.iter().rev() {
-            let before = shown.get(&vote.event_id);
-            let meant = state.is_none_or(|state| state == vote.state) || before.is_some();
-            if meant && before != Some(vote) {
-                match format {
-                    Format::Json => print_json(vote)?,
-                    Format::Text => crate::say!("{}", cells(vote).join("  ")),
-                }
-                shown.insert(vote.event_id.clone(), vote.clone());
+        // After the daemon has begun to tell, so that nothing comes in between.
+        if let Ok((votes, _)) = take(options, question, most) {
+            votes.into_iter().rev().try_for_each(&mut show)?;
+            let mut lines = Lines::default();
+            while let Ok(Some(piece)) = news.next() {
+                lines.add(&piece).iter().try_for_each(|line| show(serde_json::from_slice(line)?))?;
             }
         }
-        // What is older than all that is still to change, and than the newest, need not be asked for again.
-        let open = news.iter().filter(|vote| !matches!(vote.state, State::Granted | State::Closed));
-        let oldest = open.chain(news.first()).map(|vote| vote.received_at).min();
-        question.since = oldest.or(question.since);
-        shown.retain(|_, vote| question.since.is_none_or(|since| vote.received_at >= since));
-        sleep(EVERY);
-        (news, _) = take(options, &question, usize::MAX)?;
+        crate::complain!("the running Votive has stopped, or cannot keep up; waiting for it");
+        news = loop {
+            sleep(EVERY);
+            match client::open(options, FOLLOW_PATH, &which) {
+                Ok(news) => break news,
+                Err(error) if error.is::<client::Refused>() => return Err(error),
+                Err(_) => {}
+            }
+        };
     }
 }
 
-fn print_json(vote: &Row) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, vote)?;
-    writeln!(out)?;
-    Ok(())
-}
-
 /// What stands in the columns.
-pub(super) fn cells(vote: &Row) -> [String; 6] {
+fn cells(vote: &Row) -> [String; 6] {
     let or_dash = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), |text| cell(text));
     let rewards = if vote.rewards.is_empty() { "-".to_owned() } else { vote.rewards.join(", ") };
     [

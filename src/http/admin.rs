@@ -1,32 +1,32 @@
 //! Answers what the command line asks over the control socket: the requests of [`crate::control`].
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::server::{Answer, json, pieces, read_body};
-use super::trial::Trials;
+use super::server::{Answer, in_pieces, json, pieces, read_body};
+use super::test_delivery::TestDeliveries;
 use crate::config::{Config, GameServer, Live};
 use crate::control::{
-    BACKUP_PATH, Cancel, Done, EXPORT_PATH, Explain, Export, GetStatus, List, NotifyTarget, NotifyTest,
-    NotifyTested, Page, Pause, Prune, Refusal, Reload, Replay, Replayed, Request, Resolve, Resume, Retry,
-    RetryRefused, Status, TestVote, TestWebhook, Tried, VERSION_HEADER,
+    BACKUP_PATH, Backup, Cancel, Done, EXPORT_PATH, Explain, Export, FOLLOW_PATH, Follow, GetStatus, List,
+    NotifyTarget, NotifyTested, Page, Pause, Prune, Refusal, Reload, Replay, Replayed, Request, Resolve,
+    Resume, Retry, RetryRefused, Row, Status, TestNotify, TestVote, TestWebhook, VERSION_HEADER,
+    WebhookTested,
 };
 use crate::domain::event::{EventKey, is_event_id};
 use crate::domain::player::PlayerName;
 use crate::domain::replay::Selection;
 use crate::domain::standing::Standing;
 use crate::domain::story::Explained;
-use crate::intake::{Doubts, Intake, NotCancelled, NotReplayed, NotRetried, NotSettled, Settled};
+use crate::intake::{Doubts, Intake, NotDone, Settled};
 use crate::ledger::{self, LedgerError};
 use crate::reload::{NotReloaded, Reloader};
 use crate::report::Report;
@@ -40,8 +40,6 @@ const LARGEST_PAGE: usize = 1000;
 const MOST_STORIES: usize = 100;
 /// How many of the last votes the status shows.
 const LAST_VOTES: usize = 5;
-/// How many bytes a piece of an export has at least, but for the last one.
-const PIECE: usize = 64 * 1024;
 
 /// What the control socket answers for.
 #[derive(Clone, Debug)]
@@ -53,7 +51,7 @@ pub struct Admin {
     /// Reloads.
     pub reloader: Arc<Reloader>,
     /// Posts test deliveries.
-    pub trials: Trials,
+    pub test_deliveries: TestDeliveries,
     /// Tells those who are notified.
     pub report: Report,
     /// When the daemon was started.
@@ -74,7 +72,9 @@ pub async fn handle(request: hyper::Request<Incoming>, admin: Admin, uid: u32) -
             Err((StatusCode::BAD_REQUEST, "The request is too long, too slow, or broke off.".to_owned()))
         }
         Ok(body) if method == Method::POST => admin.route(&path, &body, uid).await,
-        Ok(_) => Err(unknown()),
+        Ok(_) => {
+            Err((StatusCode::METHOD_NOT_ALLOWED, "Everything here is asked for with a POST.".to_owned()))
+        }
     };
     let mut answer = answered.unwrap_or_else(|(status, error)| json(status, &Refusal { error }));
     let version = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
@@ -88,7 +88,7 @@ fn unknown() -> Refused {
 }
 
 /// The one that a body holds.
-fn read<R: Request>(body: &[u8]) -> Result<R, Refused> {
+fn read<R: DeserializeOwned>(body: &[u8]) -> Result<R, Refused> {
     serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
 }
 
@@ -126,38 +126,27 @@ impl Admin {
             Pause::PATH => good(&self.pause(read(body)?, uid).await?),
             Resume::PATH => good(&self.resume(read(body)?, uid).await?),
             TestWebhook::PATH => good(&self.test_webhook(read(body)?).await?),
-            Reload::PATH => good(&self.reload().await?),
-            NotifyTest::PATH => good(&self.notify_test().await),
+            Reload::PATH => good(&self.reload(read(body)?, uid).await?),
+            TestNotify::PATH => good(&self.test_notify(read(body)?).await),
             Prune::PATH => good(&self.prune(read(body)?, uid).await?),
-            GetStatus::PATH => good(&self.status().await?),
+            GetStatus::PATH => good(&self.status(read(body)?).await?),
             List::PATH => good(&self.votes(read(body)?).await?),
             Explain::PATH => good(&self.explain(read(body)?).await?),
-            EXPORT_PATH => self.export(
-                &serde_json::from_slice(body)
-                    .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?,
-            )?,
-            BACKUP_PATH => pieces(self.intake.backup().map_err(|error| failed(&error))?),
+            EXPORT_PATH => self.export(read(body)?),
+            BACKUP_PATH => self.backup(read(body)?)?,
+            FOLLOW_PATH => self.follow(read(body)?)?,
             _ => return Err(unknown()),
         })
     }
 
-    async fn test_webhook(&self, asked: TestWebhook) -> Result<Tried, Refused> {
-        let tried = self.trials.deliver(asked, &self.config.now()).await;
-        tried.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why.to_string()))
-    }
-
-    /// The game server of this name.
-    fn server<'c>(&self, config: &'c Config, name: &str) -> Result<&'c GameServer, Refused> {
-        config.servers.iter().find(|server| server.name == name).ok_or_else(|| {
-            let names: Vec<&str> = config.servers.iter().map(|server| server.name.as_str()).collect();
-            let names = names.join(", ");
-            (StatusCode::NOT_FOUND, format!("rewards.yaml has no server {}; it has: {names}.", Outside(name)))
-        })
+    async fn test_webhook(&self, asked: TestWebhook) -> Result<WebhookTested, Refused> {
+        let tested = self.test_deliveries.deliver(asked, &self.config.now()).await;
+        tested.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why.to_string()))
     }
 
     async fn test_vote(&self, vote: TestVote, uid: u32) -> Result<Done, Refused> {
         let config = self.config.now();
-        let server = self.server(&config, &vote.server)?;
+        let server = server(&config, &vote.server)?;
         PlayerName::parse(&vote.player, config.players.bedrock_prefix)
             .map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, format!("That is no player's name: {why}.")))?;
         let (event, standing) = self
@@ -174,123 +163,115 @@ impl Admin {
         let serial = doubt.step.map(|number| {
             number.checked_sub(1).ok_or((StatusCode::BAD_REQUEST, "Commands are counted from 1.".to_owned()))
         });
-        let doubts = Doubts { reward: doubt.reward.as_deref(), serial: serial.transpose()? };
-        match self.intake.settle(&doubt.event_id, doubts, doubt.ran, uid).await {
-            Ok(Settled { rewards, next }) => {
-                let how = if doubt.ran {
-                    "its command counts as run, and the rest follows"
-                } else {
-                    "its command is sent again"
-                };
-                let rewards = rewards.join(", ");
-                if next.is_empty() {
-                    return Ok(done(format!("Settled {rewards}: {how}.")));
-                }
-                let next: Vec<String> = next.iter().map(|command| Outside(command).to_string()).collect();
-                Ok(done(format!(
-                    "Settled {rewards}. The next command is in doubt as well: {}. Look whether it ran, then: votive resolve {} --ran, or --not-run.",
-                    next.join(" and "),
-                    doubt.event_id
-                )))
-            }
-            Err(why @ NotSettled::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
-            Err(why @ NotSettled::NothingInDoubt(_)) => Err((StatusCode::CONFLICT, why.to_string())),
-            Err(NotSettled::Ledger(error)) => Err(failed(&error)),
+        let doubts = Doubts { reward: doubt.reward.as_deref(), serial: serial.transpose()?, all: doubt.all };
+        let settled = self.intake.settle(&doubt.event_id, doubts, doubt.ran, uid).await;
+        let Settled { rewards, next } = settled.map_err(not_done)?;
+        let how = if doubt.ran {
+            "its command counts as run, and the rest follows"
+        } else {
+            "its command is sent again"
+        };
+        let rewards = rewards.join(", ");
+        if next.is_empty() {
+            return Ok(done(format!("Settled {rewards}: {how}.")));
         }
+        let next = next.iter().map(|step| {
+            let (number, command) = (step.number(), Outside(&step.command));
+            format!("votive resolve {} --step {number} --ran, or --not-run ({command})", doubt.event_id)
+        });
+        Ok(done(format!(
+            "Settled {rewards}. The next command is in doubt as well. Look whether it ran, then: {}.",
+            next.collect::<Vec<_>>().join("; ")
+        )))
     }
 
     async fn retry(&self, vote: Retry, uid: u32) -> Result<Done, Refused> {
         check_id(&vote.event_id)?;
-        match self.intake.retry(&vote.event_id, uid, Instant::now() + PATIENCE).await {
-            Ok((event, server, standing)) => tell(&event, &server, standing).map(done),
-            Err(why @ NotRetried::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
-            Err(why @ NotRetried::NothingToRetry { .. }) => Err((StatusCode::CONFLICT, why.to_string())),
-            Err(NotRetried::Ledger(error)) => Err(failed(&error)),
-        }
+        let retried = self.intake.retry(&vote.event_id, uid, Instant::now() + PATIENCE).await;
+        let (event, server, standing) = retried.map_err(not_done)?;
+        tell(&event, &server, standing).map(done)
     }
 
     async fn retry_refused(&self, which: RetryRefused, uid: u32) -> Result<Done, Refused> {
-        if let Some(server) = &which.server {
-            self.server(&self.config.now(), server)?;
+        if let Some(name) = &which.server {
+            server(&self.config.now(), name)?;
         }
         let retried = self.intake.retry_refused(which.server.as_deref(), uid).await;
-        Ok(match retried.map_err(|error| failed(&error))? {
-            0 => done("Nothing is refused."),
-            votes => done(format!(
+        let (retried, left) = retried.map_err(|error| failed(&error))?;
+        let mut told = Vec::new();
+        if retried > 0 {
+            told.push(format!(
                 "Tried again: {}. What is refused once more shows up in votive votes --state refused.",
-                counted(votes, "vote")
-            )),
-        })
+                counted(retried, "vote")
+            ));
+        }
+        if left > 0 {
+            told.push(format!(
+                "Left alone: {}, which may have been rewarded before the ledger was restored from a backup. votive retry EVENT_ID tries one again.",
+                counted(left, "vote")
+            ));
+        }
+        Ok(done(if told.is_empty() { "Nothing is refused.".to_owned() } else { told.join(" ") }))
     }
 
     async fn cancel(&self, vote: Cancel, uid: u32) -> Result<Done, Refused> {
         check_id(&vote.event_id)?;
-        match self.intake.cancel(&vote.event_id, uid).await {
-            Ok(rewards) if rewards.is_empty() => {
-                Ok(done(format!("Cancelled the vote {}. Only votive retry reopens it.", vote.event_id)))
-            }
-            Ok(rewards) => Ok(done(format!(
-                "Cancelled what was left of {}. Only votive retry {} reopens it.",
-                rewards.join(", "),
-                vote.event_id
-            ))),
-            Err(why @ NotCancelled::Unknown(_)) => Err((StatusCode::NOT_FOUND, why.to_string())),
-            Err(why @ (NotCancelled::NothingToCancel(_) | NotCancelled::BeingSent(_))) => {
-                Err((StatusCode::CONFLICT, why.to_string()))
-            }
-            Err(NotCancelled::Ledger(error)) => Err(failed(&error)),
-        }
+        let rewards = self.intake.cancel(&vote.event_id, uid).await.map_err(not_done)?;
+        let event = vote.event_id;
+        Ok(done(match rewards.as_slice() {
+            [] => format!("Cancelled the vote {event}. Only votive retry {event} reopens it."),
+            rewards => format!(
+                "Cancelled what was left of {}. Only votive retry {event} reopens it.",
+                rewards.join(", ")
+            ),
+        }))
     }
 
     async fn replay(&self, replay: Replay, uid: u32) -> Result<Replayed, Refused> {
         let config = self.config.now();
-        let server = self.server(&config, &replay.server)?;
+        let server = server(&config, &replay.server)?;
         let selection = Selection {
             issued: replay.since..replay.until,
             player: replay.player.map(|player| player.to_lowercase()),
             reward: replay.reward,
             again: replay.again,
         };
-        match self.intake.replay(&server.name, selection, replay.apply.then_some(uid)).await {
-            Ok(replayed) => Ok(replayed),
-            Err(why @ NotReplayed::TooMany) => Err((StatusCode::UNPROCESSABLE_ENTITY, why.to_string())),
-            Err(why @ NotReplayed::Busy) => Err((StatusCode::CONFLICT, why.to_string())),
-            Err(NotReplayed::Ledger(error)) => Err(failed(&error)),
-        }
+        self.intake.replay(&server.name, selection, replay.apply.then_some(uid)).await.map_err(not_done)
     }
 
     async fn pause(&self, pause: Pause, uid: u32) -> Result<Done, Refused> {
-        let server = &pause.server;
-        self.server(&self.config.now(), server)?;
-        if !self.intake.pause(server, uid).await.map_err(|error| failed(&error))? {
-            return Ok(done(format!("{server} is paused already.")));
-        }
-        Ok(done(format!(
-            "Paused {server}: nothing is sent there, also after a restart, until votive resume {server}. Votes are recorded and wait."
-        )))
+        let config = self.config.now();
+        let server = server(&config, &pause.server)?;
+        let (is_new, name) =
+            (self.intake.pause(server, uid).await.map_err(|error| failed(&error))?, &server.name);
+        Ok(done(match is_new {
+            true => format!(
+                "Paused {name}: nothing is sent there, also after a restart, until votive resume {name}. Votes are recorded and wait."
+            ),
+            false => format!("{name} is paused already."),
+        }))
     }
 
     async fn resume(&self, resume: Resume, uid: u32) -> Result<Done, Refused> {
-        let server = &resume.server;
-        let resumed = self.intake.resume(server, uid).await.map_err(|error| failed(&error))?;
-        match resumed {
-            Some(open) => Ok(done(format!("Resumed {server}; {} open there.", counted_are(open)))),
-            // One that is not configured any more may be paused still.
-            None => {
-                self.server(&self.config.now(), server)?;
-                Ok(done(format!("{server} is not paused.")))
-            }
-        }
+        let config = self.config.now();
+        let server = server(&config, &resume.server)?;
+        let (resumed, name) =
+            (self.intake.resume(server, uid).await.map_err(|error| failed(&error))?, &server.name);
+        Ok(done(match resumed {
+            Some(1) => format!("Resumed {name}; 1 vote is open there."),
+            Some(open) => format!("Resumed {name}; {open} votes are open there."),
+            None => format!("{name} is not paused."),
+        }))
     }
 
-    async fn reload(&self) -> Result<Done, Refused> {
+    async fn reload(&self, Reload {}: Reload, uid: u32) -> Result<Done, Refused> {
         match self.reloader.reload().await {
             Ok(reloaded) => {
-                tracing::info!("reloaded the configuration for the operator");
+                tracing::info!(uid, "reloaded the configuration for the operator");
                 Ok(done(reloaded.to_string()))
             }
             Err(why @ NotReloaded::Refused(_)) => {
-                tracing::warn!("the operator's reload was refused: `votive reload` has said why");
+                tracing::warn!(uid, "the operator's reload was refused: `votive reload` has said why");
                 Err((StatusCode::UNPROCESSABLE_ENTITY, why.to_string()))
             }
             Err(why @ (NotReloaded::Stopping | NotReloaded::Ledger(_))) => {
@@ -299,7 +280,7 @@ impl Admin {
         }
     }
 
-    async fn notify_test(&self) -> NotifyTested {
+    async fn test_notify(&self, TestNotify {}: TestNotify) -> NotifyTested {
         let told = self.report.test_notifications(&self.config.now().notify).await;
         NotifyTested {
             targets: told.into_iter().map(|(key, told)| NotifyTarget { key, failure: told.err() }).collect(),
@@ -315,7 +296,7 @@ impl Admin {
         )))
     }
 
-    async fn status(&self) -> Result<Status, Refused> {
+    async fn status(&self, GetStatus {}: GetStatus) -> Result<Status, Refused> {
         let config = self.config.now();
         let open = self.intake.open().await.map_err(|error| failed(&error))?;
         let last = List { limit: LAST_VOTES, ..List::default() };
@@ -340,8 +321,8 @@ impl Admin {
     }
 
     async fn votes(&self, list: List) -> Result<Page, Refused> {
-        if let Some(server) = &list.server {
-            self.server(&self.config.now(), server)?;
+        if let Some(name) = &list.server {
+            server(&self.config.now(), name)?;
         }
         let bad = |text: String| Err((StatusCode::BAD_REQUEST, text));
         if !(1..=LARGEST_PAGE).contains(&list.limit) {
@@ -355,43 +336,76 @@ impl Admin {
     }
 
     async fn explain(&self, Explain { asked, last }: Explain) -> Result<Explained, Refused> {
-        let explained = self.intake.explain(&asked, last.clamp(1, MOST_STORIES)).await;
-        explained.map_err(|error| failed(&error))
+        if !(1..=MOST_STORIES).contains(&last) {
+            let text = format!("last has to be a number from 1 to {MOST_STORIES}.");
+            return Err((StatusCode::BAD_REQUEST, text));
+        }
+        self.intake.explain(&asked, last).await.map_err(|error| failed(&error))
     }
 
-    fn export(&self, export: &Export) -> Result<Answer, Refused> {
-        let votes = self.intake.all_votes(export.since).map_err(|error| failed(&error))?;
-        let (config, intake) = (self.config.now(), Arc::clone(&self.intake));
-        let mut lines = votes.map(move |found| -> io::Result<Vec<u8>> {
-            let mut line = serde_json::to_vec(&intake.row(&found?, &config))?;
-            line.push(b'\n');
-            Ok(line)
-        });
-        let mut ended = false;
-        Ok(pieces(std::iter::from_fn(move || {
-            let mut piece = Vec::new();
-            while piece.len() < PIECE && !ended {
-                match lines.next() {
-                    Some(Ok(line)) => piece.extend(line),
-                    Some(Err(error)) => {
-                        ended = true;
-                        return Some(Err(error));
-                    }
-                    None => ended = true,
+    fn export(&self, Export { since }: Export) -> Answer {
+        let votes = self.intake.all_votes(since);
+        pieces(votes.map(|votes| Ok(lines(&votes?)?.into())))
+    }
+
+    fn follow(&self, which: Follow) -> Result<Answer, Refused> {
+        if let Some(name) = &which.server {
+            server(&self.config.now(), name)?;
+        }
+        let (sender, answer) = in_pieces();
+        let mut news = self.intake.news(which);
+        tokio::spawn(async move {
+            loop {
+                let votes = tokio::select! {
+                    votes = news.next() => votes,
+                    () = sender.closed() => return,
+                };
+                let Ok(Some(votes)) = votes else { return };
+                // Our own types can be written.
+                let Ok(lines) = lines(&votes) else { return };
+                if sender.send(Some(lines.into())).await.is_err() {
+                    return;
                 }
             }
-            (!piece.is_empty()).then(|| Ok(Bytes::from(piece)))
-        })))
+        });
+        Ok(answer)
+    }
+
+    fn backup(&self, Backup {}: Backup) -> Result<Answer, Refused> {
+        Ok(pieces(self.intake.backup().map_err(|error| failed(&error))?))
     }
 }
 
-fn counted_are(votes: usize) -> String {
-    format!("{} {}", counted(votes, "vote"), if votes == 1 { "is" } else { "are" })
+/// A line of JSON for each vote.
+fn lines(votes: &[Row]) -> serde_json::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for vote in votes {
+        serde_json::to_writer(&mut lines, vote)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+/// The game server of this name.
+fn server<'c>(config: &'c Config, name: &str) -> Result<&'c GameServer, Refused> {
+    config.server_named(name).map_err(|why| (StatusCode::NOT_FOUND, why.to_string()))
+}
+
+fn not_done(why: NotDone) -> Refused {
+    let status = match why {
+        NotDone::Unknown(_) => StatusCode::NOT_FOUND,
+        NotDone::NotNow(_) => StatusCode::CONFLICT,
+        NotDone::TooMuch(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        NotDone::Ledger(error) => return failed(&error),
+    };
+    (status, why.to_string())
 }
 
 fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (StatusCode, String)> {
     let text = match standing {
-        Standing::Granted => format!("Granted on {server}. Event {event}."),
+        Standing::Granted => {
+            format!("Granted on {server}. Event {event}; votive explain {event} tells which rewards.")
+        }
         Standing::AwaitsPlayer => {
             format!("Recorded: what is left waits for the player to come online on {server}. Event {event}.")
         }
@@ -413,7 +427,7 @@ fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (S
             return Err((
                 StatusCode::CONFLICT,
                 format!(
-                    "In doubt: it is not known whether a command ran on {server}. Look there, then: votive resolve {event} --ran, or --not-run."
+                    "In doubt: it is not known whether a command ran on {server}. votive explain {event} tells which one, and how to settle it."
                 ),
             ));
         }

@@ -4,5 +4,5 @@
 pub mod admin;
 pub mod metrics;
 pub mod server;
-pub mod trial;
+pub mod test_delivery;
 pub mod webhook;

@@ -19,7 +19,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -42,19 +43,27 @@ const ACCEPT_TOLD: Duration = Duration::from_secs(60);
 /// How long a shutdown waits for answers that are being written.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long a client may leave a piece of an answer where it is: what the next one is read from is kept open meanwhile.
+const TAKE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// An answer: whole, or in pieces.
 pub type Answer = Response<Either<Full<Bytes>, Pieces>>;
 
-/// A body that is made only as fast as the client takes it. An error breaks the answer off, so that nobody takes it for
-/// whole.
-pub struct Pieces(Box<dyn Iterator<Item = io::Result<Bytes>> + Send>);
+/// A body in pieces. `None` ends it: where nobody is left to send that, it breaks off, so that nobody takes it for whole.
+pub struct Pieces(mpsc::Receiver<Option<Bytes>>);
 
 impl Body for Pieces {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Poll::Ready(self.0.next().map(|piece| piece.map(Frame::data)))
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_recv(context).map(|piece| match piece {
+            Some(piece) => piece.map(|piece| Ok(Frame::data(piece))),
+            None => Some(Err(io::ErrorKind::UnexpectedEof.into())),
+        })
     }
 }
 
@@ -174,9 +183,32 @@ pub async fn read_body(body: Incoming) -> Result<Bytes, NoBody> {
     }
 }
 
-/// An answer in pieces.
-pub fn pieces(pieces: impl Iterator<Item = io::Result<Bytes>> + Send + 'static) -> Answer {
-    Response::new(Either::Right(Pieces(Box::new(pieces))))
+/// An answer in pieces, and where they are sent to. One may wait to be taken.
+pub fn in_pieces() -> (mpsc::Sender<Option<Bytes>>, Answer) {
+    let (sender, pieces) = mpsc::channel(1);
+    (sender, Response::new(Either::Right(Pieces(pieces))))
+}
+
+/// An answer of these pieces. Each is made when the one before was taken, without keeping others from their work. It
+/// breaks off at an error, and where the client takes nothing for a minute.
+pub fn pieces(mut pieces: impl Iterator<Item = io::Result<Bytes>> + Send + 'static) -> Answer {
+    let (sender, answer) = in_pieces();
+    tokio::spawn(async move {
+        loop {
+            let Ok((next, rest)) = spawn_blocking(move || (pieces.next(), pieces)).await else { return };
+            pieces = rest;
+            let piece = match next.transpose() {
+                Ok(piece) => piece,
+                Err(error) => return tracing::debug!("an answer breaks off: {error}"),
+            };
+            let is_last = piece.is_none();
+            let taken = sender.send_timeout(piece, TAKE_TIMEOUT).await;
+            if taken.is_err() || is_last {
+                return;
+            }
+        }
+    });
+    answer
 }
 
 /// An answer of JSON.
@@ -214,4 +246,44 @@ pub fn without_body(why: NoBody) -> Answer {
     };
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn body(pieces: impl Iterator<Item = io::Result<Bytes>> + Send + 'static) -> Pieces {
+        match super::pieces(pieces).into_body() {
+            Either::Right(body) => body,
+            Either::Left(_) => unreachable!("it is in pieces"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pieces_that_nobody_takes_are_given_up_and_not_taken_for_the_whole() {
+        let (held, let_go) = oneshot::channel::<()>();
+        let mut body = body(iter::repeat_with(move || {
+            let _held = &held;
+            Ok(Bytes::from_static(b"piece"))
+        }));
+        assert!(body.frame().await.unwrap().is_ok());
+        let begun = Instant::now();
+        assert!(let_go.await.is_err(), "whoever reads keeps nothing open for ever");
+        assert_eq!(begun.elapsed().as_secs(), TAKE_TIMEOUT.as_secs());
+        let rest = body.collect().await;
+        assert_eq!(rest.map(drop).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn pieces_end_where_there_are_no_more_and_break_off_at_an_error() {
+        let piece = |text: &'static [u8]| Ok(Bytes::from_static(text));
+        let whole = body([piece(b"one "), piece(b"two")].into_iter()).collect().await.unwrap();
+        assert_eq!(whole.to_bytes(), "one two");
+        let broken = body([piece(b"one "), Err(io::ErrorKind::Other.into())].into_iter()).collect().await;
+        assert!(broken.is_err());
+    }
 }

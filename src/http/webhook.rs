@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::server::{Answer, read_body, sentence, without_body};
-use super::trial::{self, Trials};
+use super::test_delivery::{self, TestDeliveries};
 use crate::config::{Config, Live};
 use crate::domain::arrival::Claim;
-use crate::domain::event::{Delivery, Envelope, EventKey, Malformed, OWN_TYPES, SERVER_VOTE};
+use crate::domain::event::{Delivery, Envelope, EventKey, Malformed, SERVER_VOTE};
 use crate::domain::signature;
 use crate::domain::standing::Standing;
 use crate::failpoint::{Point, crash_at};
@@ -42,17 +42,17 @@ pub async fn handle(
     config: Live,
     intake: Arc<Intake>,
     report: Report,
-    trials: Trials,
+    test_deliveries: TestDeliveries,
 ) -> Answer {
     let (config, at) = (config.now(), intake.now());
     // The head has just been read.
     let deadline = Instant::now() + config.webhook.answer_within;
     let (head, body) = request.into_parts();
-    let mut trial = trials.watch(&head);
+    let mut watched = test_deliveries.watch(&head);
     let answer = if let Some(answer) = no_delivery(&head, &config) {
         answer
     } else {
-        let (answer, span) = match read(body, &config, &report, at, trial.as_mut()).await {
+        let (answer, span) = match read(body, &config, &report, at, watched.as_mut()).await {
             Ok(delivery) => {
                 let span = about(&delivery.key);
                 let answer = heed(&delivery, &intake, &report, deadline).instrument(span.clone()).await;
@@ -64,8 +64,8 @@ pub async fn handle(
         span.in_scope(|| report.delivery_answered(answer.status()));
         answer
     };
-    if let Some(trial) = trial {
-        trial.answered(answer.status());
+    if let Some(watched) = watched {
+        watched.answered(answer.status());
     }
     answer
 }
@@ -94,11 +94,11 @@ async fn read(
     config: &Config,
     report: &Report,
     at: Timestamp,
-    trial: Option<&mut trial::Request>,
+    watched: Option<&mut test_delivery::Request>,
 ) -> Result<Delivery, Box<Answer>> {
     let body = read_body(body).await.map_err(|why| Box::new(without_body(why)))?;
-    if let Some(trial) = trial {
-        trial.body(&body);
+    if let Some(watched) = watched {
+        watched.body(&body);
     }
     verify(&body, config).map_err(|(status, why, claim)| {
         report.delivery_refused(status, &why, claim, at);
@@ -115,7 +115,7 @@ async fn heed(delivery: &Delivery, intake: &Arc<Intake>, report: &Report, deadli
         tracing::info!(%event_type, "test delivery: the signature is good");
         return sentence(StatusCode::NO_CONTENT, "");
     }
-    if delivery.key.event_type.starts_with(OWN_TYPES) {
+    if delivery.key.is_own() {
         tracing::warn!(%event_type, "refused a delivery of a type that only Votive itself uses");
         return sentence(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -185,7 +185,7 @@ pub fn answer(event: &EventKey, standing: Standing) -> Answer {
         Standing::InDoubt(server) => sentence(
             StatusCode::SERVICE_UNAVAILABLE,
             format!(
-                "It is not known whether a command ran on {server}. Look there, then run on Votive's machine: votive resolve {event} --ran, or --not-run."
+                "It is not known whether a command ran on {server}; votive explain {event}, on Votive's machine, tells which one. Look in the game, then: votive resolve {event} --ran, or --not-run."
             ),
         ),
         Standing::Working => sentence(

@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Intake;
-use crate::dispatch::pauses::Paused;
+use crate::dispatch::servers::{Hindrance, Paused};
 use crate::domain::arrival::Arrival;
 use crate::domain::event::is_event_id;
 use crate::domain::grant::{Grant, Stage};
 use crate::domain::standing::Wait;
 use crate::domain::story::{Besides, Circumstances, Down, Explained, Nameless, Story};
-use crate::ledger::{By, Ledger, LedgerError};
+use crate::ledger::{self, By, Ledger, LedgerError, Place, Record};
 
 /// How many votes are named whose player is not known yet.
 const MOST_NAMELESS: usize = 5;
@@ -28,11 +28,6 @@ struct Found {
 }
 
 impl Intake {
-    /// The time of day.
-    pub fn now(&self) -> Timestamp {
-        self.surroundings.clock.now()
-    }
-
     /// The story of the vote with this id; or else of the last `most` votes of the player with this nickname; or else of
     /// the deliveries with this id that were not recorded.
     ///
@@ -41,7 +36,7 @@ impl Intake {
     pub async fn explain(&self, asked: &str, most: usize) -> Result<Explained, LedgerError> {
         let (ledger, owned) = (self.ledger.clone(), asked.to_owned());
         let bedrock_prefix = self.config.now().players.bedrock_prefix;
-        let found = self.reading(move || find(&ledger, &owned, most, bedrock_prefix)).await?;
+        let found = ledger::reading(move || find(&ledger, &owned, most, bedrock_prefix)).await?;
         let arrivals = self.surroundings.report.arrivals();
         let told = |grant: &Grant| self.story(grant, &arrivals.about(&grant.event.event_id));
         let mut stories: Vec<Story> = found.grants.iter().map(told).collect();
@@ -62,24 +57,26 @@ impl Intake {
     fn story(&self, grant: &Grant, arrivals: &[Arrival]) -> Story {
         let (config, now) = (self.config.now(), self.now());
         let server = grant.vote().and_then(|vote| config.server(&vote.server));
-        let paused = server.and_then(|server| self.pauses.of(&server.name, &server.ids));
-        let contact = server.and_then(|server| self.dispatch.contact(&server.rcon));
-        let down = contact.and_then(|contact| contact.known().down.clone());
-        let down = down.as_ref().map(|down| {
-            let lasted = SignedDuration::try_from(down.since.elapsed()).unwrap_or(SignedDuration::ZERO);
-            Down { why: &down.why, since: now.checked_sub(lasted).unwrap_or(now) }
-        });
+        let hindrance = server.and_then(|server| self.servers.hindrance(server));
+        let (pause, down) = match &hindrance {
+            Some(Hindrance::Paused(Paused::By(pause))) => (Some(pause), None),
+            Some(Hindrance::Down(down)) => {
+                let lasted = SignedDuration::try_from(down.since.elapsed()).unwrap_or(SignedDuration::ZERO);
+                let since = now.checked_sub(lasted).unwrap_or(now);
+                (None, Some(Down { why: &down.why, since }))
+            }
+            Some(Hindrance::Paused(Paused::Hold)) | None => (None, None),
+        };
         let circumstances = Circumstances {
             now,
             server: server.map(|server| server.name.as_str()),
             replies: server.map(|server| &server.replies),
             bedrock_prefix: config.players.bedrock_prefix,
-            wait: &|award, player| server.map_or(Wait::Turn, |server| self.wait(server, award, player)),
-            down,
-            pause: match &paused {
-                Some(Paused::By(pause)) => Some(pause),
-                Some(Paused::Hold) | None => None,
+            wait: &|award, player| {
+                server.map_or(Wait::Turn, |server| self.servers.wait(server, award, player))
             },
+            down,
+            pause,
             arrivals,
         };
         Story::of(grant, &circumstances)
@@ -98,7 +95,7 @@ fn find(
         return Ok(Found { grants: vec![record.grant], ..Found::default() });
     }
     let by = By::Player(asked.to_owned());
-    let newest = ledger.grants(&by, Timestamp::MIN..Timestamp::MAX, None)?.rev().take(most);
+    let newest = ledger.grants(&by, Timestamp::MIN..Timestamp::MAX, Place::Any)?.rev().take(most);
     let mut grants = newest.map(|found| Ok(found?.1.grant)).collect::<Result<Vec<Grant>, LedgerError>>()?;
     grants.reverse();
     let more = ledger.count(&by)?.saturating_sub(grants.len());
@@ -125,11 +122,16 @@ fn almost(asked: &str, bedrock_prefix: Option<char>) -> Vec<String> {
 
 /// Votes whose player the API has not told yet.
 fn nameless(ledger: &Ledger) -> Result<Nameless, LedgerError> {
-    let mut open: Vec<Grant> = ledger.open_grants()?.into_iter().map(|record| record.grant).collect();
-    open.retain(|grant| matches!(grant.stage, Stage::Received { .. }));
-    open.sort_by_key(|grant| grant.received_at);
-    let newest = open.iter().rev().take(MOST_NAMELESS).map(|grant| grant.event.event_id.clone());
-    Ok(Nameless { newest: newest.collect(), total: open.len() })
+    let mut nameless = Vec::new();
+    ledger.each_open(|Record { grant, .. }| {
+        if matches!(grant.stage, Stage::Received { .. }) {
+            nameless.push((grant.received_at, grant.event.event_id));
+        }
+    })?;
+    nameless.sort();
+    let total = nameless.len();
+    let newest = nameless.into_iter().rev().take(MOST_NAMELESS).map(|(_, event_id)| event_id).collect();
+    Ok(Nameless { newest, total })
 }
 
 #[cfg(test)]

@@ -18,10 +18,10 @@ use tokio::time::{Instant, timeout};
 
 use super::webhook;
 use crate::config::{self, Config};
-use crate::control::{TestWebhook, Tried};
+use crate::control::{TestWebhook, WebhookTested};
 use crate::domain::event::SERVER_VOTE;
 use crate::domain::signature::sign;
-use crate::domain::trial::{Answer, Arrival, Body, Diagnosis, NoAnswer, Trial, diagnose};
+use crate::domain::test_delivery::{Answer, Body, Diagnosis, NoAnswer, Seen, TestDelivery, diagnose};
 use crate::outbound;
 use crate::text::Outside;
 
@@ -38,50 +38,21 @@ const WANTS_HTTPS: [&str; 3] = [
     "speaking plain HTTP to an SSL-enabled server port",
 ];
 
-/// Why an address is none that the platform could deliver to. Repeats nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAddress {
-    /// It is no web address.
-    #[error("this is no web address: it needs http:// or https://, a host and the path of the webhook")]
-    Malformed,
-    /// It has a user in it.
-    #[error("the address has a user name or a password in it, which the platform does not take")]
-    User,
-    /// It has what is for browsers only.
-    #[error("the address has a `#` in it, and what comes after that is never sent")]
-    Fragment,
-}
-
-/// A public address of the webhook.
-///
-/// # Errors
-/// [`NoAddress`].
-pub fn address(text: &str) -> Result<Url, NoAddress> {
-    let url: Url = text.parse().map_err(|_| NoAddress::Malformed)?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(NoAddress::Malformed);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(NoAddress::User);
-    }
-    if url.fragment().is_some() { Err(NoAddress::Fragment) } else { Ok(url) }
-}
-
 /// The test deliveries that are under way. Clones are the same ones.
 #[derive(Clone, Debug, Default)]
-pub struct Trials(Arc<Mutex<HashMap<String, Sent>>>);
+pub struct TestDeliveries(Arc<Mutex<HashMap<String, Sent>>>);
 
 /// A test delivery under way, which is known by its event's id. Nobody else can know that.
 #[derive(Debug)]
 struct Sent {
     body: Bytes,
-    arrival: Option<Arrival>,
+    arrival: Option<Seen>,
 }
 
 /// A request that may be a test delivery.
 #[derive(Debug)]
 pub(super) struct Request {
-    trials: Trials,
+    test_deliveries: TestDeliveries,
     /// Which one it is, as far as is known yet.
     event_id: Option<String>,
     path: String,
@@ -89,7 +60,7 @@ pub(super) struct Request {
     body: Option<Body>,
 }
 
-impl Trials {
+impl TestDeliveries {
     /// Watches a request while a test delivery is under way: its header says which one it is, whatever has become of its
     /// path and body on the way.
     pub(super) fn watch(&self, head: &Parts) -> Option<Request> {
@@ -99,7 +70,7 @@ impl Trials {
         }
         let header = head.headers.get(HEADER).and_then(|id| id.to_str().ok());
         Some(Request {
-            trials: self.clone(),
+            test_deliveries: self.clone(),
             event_id: header.filter(|id| sent.contains_key(*id)).map(str::to_owned),
             path: Outside(head.uri.path()).to_string(),
             method: head.method.to_string(),
@@ -116,20 +87,24 @@ impl Trials {
     ///
     /// # Errors
     /// Where there is no address, or no randomness.
-    pub async fn deliver(&self, asked: TestWebhook, config: &Config) -> Result<Tried, NoTrial> {
+    pub async fn deliver(&self, asked: TestWebhook, config: &Config) -> Result<WebhookTested, NotPosted> {
         let url = match asked.url {
-            Some(url) => address(&url)?,
-            None => config.webhook.public_url.clone().ok_or(NoTrial::Nowhere)?,
+            Some(url) => config::public_url(&url)?,
+            None => config.webhook.public_url.clone().ok_or(NotPosted::Nowhere)?,
         };
         let event_id = event_id()?;
         let token = config.gamemonitoring.signing_tokens.first().map_or("", |token| token.expose());
         let body = body(&event_id, token);
         self.sent().insert(event_id.clone(), Sent { body: body.clone(), arrival: None });
+        let reached = reach(&url).await;
         let begun = Instant::now();
-        let came = post(&url, &event_id, body).await;
+        let came = match reached {
+            Ok(()) => post(&url, &event_id, body).await,
+            Err(why) => Err(why),
+        };
         let took = begun.elapsed();
         let arrived = self.sent().remove(&event_id).and_then(|sent| sent.arrival);
-        let trial = Trial {
+        let sent = TestDelivery {
             origin: &url.origin().ascii_serialization(),
             path: &config.webhook.path,
             listen: &config.webhook.listen.to_string(),
@@ -137,20 +112,20 @@ impl Trials {
             arrived,
             took,
         };
-        let Diagnosis { good, what, remedy } = diagnose(&trial);
+        let Diagnosis { good, what, remedy } = diagnose(&sent);
         tracing::info!(good, "test delivery of the operator: {what}");
         let notes = notes(&url);
         // What is behind the path may be somebody's secret.
         let mut shown = url;
         shown.set_query(None);
-        Ok(Tried { url: shown.into(), good, what, remedy, notes })
+        Ok(WebhookTested { url: shown.into(), good, what, remedy, notes })
     }
 }
 
 impl Request {
     /// Looks at its body; that says which test delivery it is, where its header was lost.
     pub(super) fn body(&mut self, body: &[u8]) {
-        let sent = self.trials.sent();
+        let sent = self.test_deliveries.sent();
         let holds = |id: &str| body.windows(id.len()).any(|window| window == id.as_bytes());
         let by_body = || sent.keys().find(|id| holds(id)).cloned();
         self.event_id = self.event_id.take().or_else(by_body);
@@ -164,16 +139,16 @@ impl Request {
 
     /// Notes what it was answered.
     pub(super) fn answered(self, status: StatusCode) {
-        let Request { trials, event_id: Some(event_id), path, method, body } = self else { return };
-        if let Some(sent) = trials.sent().get_mut(&event_id) {
-            sent.arrival = Some(Arrival { path, method, body, status: status.as_u16() });
+        let Request { test_deliveries, event_id: Some(event_id), path, method, body } = self else { return };
+        if let Some(sent) = test_deliveries.sent().get_mut(&event_id) {
+            sent.arrival = Some(Seen { path, method, body, status: status.as_u16() });
         }
     }
 }
 
 /// Why nothing was posted.
 #[derive(Debug, thiserror::Error)]
-pub enum NoTrial {
+pub enum NotPosted {
     /// Nobody has said where.
     #[error(
         "It is not known where the platform delivers to. Name the address, as in `votive test-webhook https://votes.example.org/gamemonitoring-webhook`, or set webhook.public_url in rewards.yaml and reload Votive."
@@ -183,17 +158,17 @@ pub enum NoTrial {
     #[error(
         "{0}. Name the one that the platform has, as in https://votes.example.org/gamemonitoring-webhook."
     )]
-    NoAddress(#[from] NoAddress),
+    NoAddress(#[from] config::NoAddress),
     /// No id can be made that nobody can guess.
     #[error("The system gives no random numbers, so no test delivery can be made.")]
     NoRandomness,
 }
 
 /// An id that nobody can guess.
-fn event_id() -> Result<String, NoTrial> {
+fn event_id() -> Result<String, NotPosted> {
     let mut random = [0; 16];
     let provider = rustls::crypto::ring::default_provider();
-    provider.secure_random.fill(&mut random).map_err(|_| NoTrial::NoRandomness)?;
+    provider.secure_random.fill(&mut random).map_err(|_| NotPosted::NoRandomness)?;
     Ok(format!("test-{}", base16ct::lower::encode_string(&random)))
 }
 
@@ -219,7 +194,6 @@ fn notes(url: &Url) -> Vec<String> {
 }
 
 async fn post(url: &Url, event_id: &str, body: Bytes) -> Result<Answer, NoAnswer> {
-    reach(url).await?;
     let client = outbound::client(url.scheme() == "https").map_err(|_| NoAnswer::NoAuthorities)?;
     let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").header(HEADER, event_id);
     let response = request.body(body).send().await.map_err(|error| no_answer(&error))?;
