@@ -4,7 +4,8 @@
 //!
 //! - [`domain`]: what is decided, as pure functions
 //! - [`config`]: `rewards.yaml` becomes a valid `Config`
-//! - [`http`]: the webhook, the metrics and the control socket; [`control`]: what is said over that one
+//! - [`http`]: the webhook, test deliveries to it, the metrics and the control socket; [`control`]: what is said over
+//!   that one
 //! - [`intake`]: from an event to a grant: look up, fetch, plan, record
 //! - [`platform`]: the platform's API
 //! - [`ledger`]: the durable record
@@ -12,14 +13,14 @@
 //! - [`rcon`]: the connection to a game server
 //! - [`daemon`]: the wiring, start and stop
 //! - [`reload`]: another `rewards.yaml` for a daemon that runs
-//! - [`report`]: what it tells of its work, and to whom
+//! - [`report`]: what the daemon tells of its work, and to whom
 //! - [`log`]: how that is written to stderr
 //! - [`cli`]: one file per subcommand
 //! - [`sim`]: a simulated platform and game server, for the demo and the tests
 //! - [`surroundings`]: the clock, the API and the network, which a simulation replaces
 //! - [`tasks`]: what runs in the background
 //! - [`failpoint`]: where a test has the process die
-//! - [`outbound`]: what holds for every HTTP request that it makes
+//! - [`outbound`]: what holds for every HTTP request that the daemon makes
 //! - [`text`]: text for people
 
 pub mod cli;

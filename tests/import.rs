@@ -165,7 +165,7 @@ async fn the_game_server_has_to_be_known() {
     rig.configure("", LOBBY, REWARDS);
     for (args, said) in [
         (&["--apply"][..], "Add --server and one of survival, lobby"),
-        (&["--apply", "--server", "skyblock"], "no server of this name, but survival, lobby"),
+        (&["--apply", "--server", "skyblock"], "no server \"skyblock\"; it has: survival, lobby"),
     ] {
         let told = import(&rig, TABLE, args).await;
         assert!(told.0 == 1 && told.1.contains(said), "{told:?}");

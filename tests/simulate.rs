@@ -298,7 +298,7 @@ async fn it_needs_no_secrets_and_says_what_it_was_given_wrongly() {
     let good = ["--player", "Steve", "--server", "survival"];
     assert_eq!(simulate(&good).await.0, 0);
     for (args, said) in [
-        (["--player", "Steve", "--server", "creative"], "no server of this name, but survival"),
+        (["--player", "Steve", "--server", "creative"], "no server \"creative\"; it has: survival"),
         (
             ["--player", "St eve", "--server", "survival"],
             "the nickname has characters that no Minecraft name has",

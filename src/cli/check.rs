@@ -9,7 +9,7 @@ mod words;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::{Options, Outcome};
+use super::{Format, Options, Outcome, json};
 use crate::config::{self, Config, Loaded, Problem, Sources};
 use crate::text::counted;
 use document::Document;
@@ -23,13 +23,6 @@ pub(super) struct Args {
     /// Also log in to every game server and ask the API, and say what each of them can do; nothing is changed
     #[arg(long)]
     online: bool,
-}
-
-#[derive(Clone, Copy, Default, clap::ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 /// What came of a configuration.
@@ -52,16 +45,12 @@ pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
     };
     let outcome = match (&checked.config, &found) {
         (Err(_), _) => Outcome::BadConfiguration,
-        (Ok(_), Some(found)) if !found.failed().is_empty() => Outcome::ChecksFailed,
+        (Ok(_), Some(found)) if !found.failed().is_empty() => Outcome::Failed,
         (Ok(_), _) => Outcome::Success,
     };
-    let mut out = io::stdout().lock();
     match args.format {
-        Format::Text => found.iter().try_for_each(|found| writeln!(out, "\n{found}"))?,
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &Document::of(&checked, found.as_ref()))?;
-            writeln!(out)?;
-        }
+        Format::Text => found.iter().try_for_each(|found| writeln!(io::stdout(), "\n{found}"))?,
+        Format::Json => json::pretty(&Document::of(&checked, found.as_ref()))?,
     }
     Ok(outcome)
 }

@@ -76,7 +76,7 @@ async fn play(keep: bool) -> anyhow::Result<Outcome> {
         screen::paragraph("To try it yourself: votive demo --keep")?;
         hold
     };
-    Ok(if hold { Outcome::Success } else { Outcome::ChecksFailed })
+    Ok(if hold { Outcome::Success } else { Outcome::Failed })
 }
 
 async fn scenes(story: &mut Story, daemon: &mut Daemon, end: &mut End) -> anyhow::Result<()> {

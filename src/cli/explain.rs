@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use clap::builder::NonEmptyStringValueParser;
 
-use super::table::{Format, cell};
-use super::{Options, Outcome, client, when};
+use super::table::cell;
+use super::{Format, Options, Outcome, client, json, when};
 use crate::control::Explain;
 use crate::domain::event::{REPLAY, TEST_VOTE};
 use crate::domain::outline;
@@ -27,7 +27,7 @@ const BAD: Style = AnsiColor::Red.on_default();
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The id of a vote or of any other delivery, or a player's nickname
-    #[arg(value_name = "PLAYER|EVENT ID", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(value_name = "PLAYER|EVENT_ID", value_parser = NonEmptyStringValueParser::new())]
     asked: String,
     /// Of a player, so many of the last votes; the newest comes last
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
@@ -42,14 +42,10 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     let last = usize::try_from(args.last)?;
     let explained = client::ask(options, &Explain { asked: args.asked.clone(), last })?;
     match args.format {
-        Format::Json => {
-            let mut out = io::stdout().lock();
-            serde_json::to_writer_pretty(&mut out, &explained)?;
-            writeln!(out)?;
-        }
+        Format::Json => json::pretty(&explained)?,
         Format::Text => print(&mut anstream::stdout().lock(), &args.asked, &explained)?,
     }
-    Ok(if explained.stories.is_empty() { Outcome::ChecksFailed } else { Outcome::Success })
+    Ok(if explained.stories.is_empty() { Outcome::Failed } else { Outcome::Success })
 }
 
 fn print(out: &mut impl Write, asked: &str, explained: &Explained) -> io::Result<()> {
@@ -107,7 +103,18 @@ fn tell(out: &mut impl Write, story: &Story) -> io::Result<()> {
         story.awaited.iter().try_for_each(|awaited| hanging(out, "  - ", awaited))?;
     }
     writeln!(out, "\n  {BOLD}What to do{BOLD:#}")?;
-    story.next.iter().try_for_each(|next| hanging(out, "  - ", next))
+    story.next.iter().try_for_each(|next| advised(out, next))
+}
+
+/// What to do. A command that ends it is never broken, so that it can be copied.
+fn advised(out: &mut impl Write, advice: &str) -> io::Result<()> {
+    match advice.split_once(": votive ") {
+        Some((what, command)) if advice.chars().count() + "  - ".len() > WIDTH => {
+            hanging(out, "  - ", &format!("{what}:"))?;
+            writeln!(out, "    votive {}", visible(command))
+        }
+        _ => hanging(out, "  - ", advice),
+    }
 }
 
 /// What is told, in one line.
@@ -142,7 +149,7 @@ fn fared(out: &mut impl Write, command: &CommandStory, width: usize) -> io::Resu
         CommandState::Ran => GOOD,
         CommandState::PassedOver | CommandState::NotSent => DIM,
         CommandState::Waiting | CommandState::Sending => HELD,
-        CommandState::InDoubt | CommandState::Refused => BAD,
+        CommandState::InDoubt | CommandState::Unknown | CommandState::Refused => BAD,
     };
     // Never broken, so that it can be copied.
     writeln!(out, "  {number:>3}  {:width$}  {}", visible(reward), visible(command))?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail};
 
-use super::{Options, Outcome, client, configuration, server};
+use super::{Options, Outcome, client, configuration};
 use crate::config::{Config, GameServer};
 use crate::domain::counter::{Counter, CounterKey, Scoped};
 use crate::ledger::{self, Ledger};
@@ -63,7 +63,7 @@ pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
 /// The game server that is meant.
 fn target<'c>(config: &'c Config, name: Option<&str>) -> anyhow::Result<&'c GameServer> {
     match (name, config.servers.as_slice()) {
-        (Some(name), _) => server(config, name),
+        (Some(name), _) => config.server_named(name).context("--server"),
         (None, [only]) => Ok(only),
         (None, several) => {
             let names: Vec<&str> = several.iter().map(|server| server.name.as_str()).collect();

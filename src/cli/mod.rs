@@ -9,8 +9,9 @@ mod demo;
 mod explain;
 mod export;
 mod import;
+mod json;
+mod lines;
 mod man;
-mod notify_test;
 mod pause;
 mod progress;
 mod prune;
@@ -24,6 +25,7 @@ mod schema;
 mod simulate;
 mod status;
 mod table;
+mod test_notify;
 mod test_vote;
 mod test_webhook;
 mod votes;
@@ -32,10 +34,9 @@ mod when;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, GameServer, Sources};
+use crate::config::{self, Config, Sources};
 
 /// Writes a line to stderr. That nobody can read it is no reason to stop, let alone to panic.
 #[macro_export]
@@ -60,8 +61,8 @@ pub enum Outcome {
     Success,
     /// The configuration has errors, which were told.
     BadConfiguration,
-    /// Something did not come as it should have, which was told.
-    ChecksFailed,
+    /// It did not come to what was asked, or something was found wrong, which was told.
+    Failed,
     /// No daemon runs that could be asked, which was told.
     NobodyThere,
 }
@@ -92,7 +93,7 @@ struct Options {
     /// Where the ledger lives, whatever the configuration says
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// The control socket of the daemon that is to be asked, where it is neither in the state directory nor in /run/votive
+    /// The control socket, where it is neither in the state directory nor in /run/votive
     #[arg(long, global = true, value_name = "FILE")]
     socket: Option<PathBuf>,
 }
@@ -118,7 +119,7 @@ enum Command {
     /// rewarded. The exit code is 0 where deliveries arrive, and 1 where they do not.
     TestWebhook(test_webhook::Args),
     /// Have the running daemon send a message to everybody whom rewards.yaml has notified
-    NotifyTest,
+    TestNotify,
     /// See what votes would bring: every command, and why each reward comes or does not
     ///
     /// Touches no game server, no ledger and no daemon, and needs no secrets. The events are simulate-1, simulate-2 and so
@@ -141,7 +142,7 @@ enum Command {
     /// Tell the story of a vote, or of a player's last votes: why something came or did not, and what to do
     ///
     /// A time line, the reason for each reward, each command with its reply, what is awaited and what to do next. Also of
-    /// deliveries that were refused since the daemon was started. The exit code is 1 where nothing is known.
+    /// the last 256 deliveries that were refused since the daemon was started. The exit code is 1 where nothing is known.
     Explain(explain::Args),
     /// Have the running daemon give up what is still to come of a vote, also what is in doubt or refused
     ///
@@ -193,16 +194,18 @@ pub fn run() -> anyhow::Result<Outcome> {
             crate::complain!("votive: {error}");
             Ok(Outcome::NobodyThere)
         }
-        // Whoever read the output has seen enough.
-        Err(error)
-            if error
-                .downcast_ref()
-                .is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe) =>
-        {
-            Ok(Outcome::ChecksFailed)
+        Err(error) if error.is::<client::NoStateDirectory>() => {
+            crate::complain!("votive: {error}");
+            Ok(Outcome::BadConfiguration)
         }
+        // Whoever read the output has seen enough.
+        Err(error) if error.chain().any(is_broken_pipe) => Ok(Outcome::Failed),
         done => done,
     }
+}
+
+fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
@@ -211,7 +214,7 @@ fn perform(options: Options, command: Command) -> anyhow::Result<Outcome> {
         Command::Check(args) => check::run(options, &args),
         Command::Reload => reload::run(&options),
         Command::Demo(args) => demo::run(&options, &args),
-        Command::NotifyTest => notify_test::run(&options),
+        Command::TestNotify => test_notify::run(&options),
         Command::TestVote(args) => test_vote::run(&options, args),
         Command::TestWebhook(args) => test_webhook::run(&options, args),
         Command::Simulate(args) => simulate::run(options, &args),
@@ -245,14 +248,12 @@ fn configuration(options: Options) -> Option<Config> {
     loaded.config.map_err(|errors| told(&errors)).ok()
 }
 
-/// The game server that `--server` names.
-///
-/// # Errors
-/// Where there is none of this name: with the names that there are.
-fn server<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c GameServer> {
-    let found = config.servers.iter().find(|server| server.name == name);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = config.servers.iter().map(|server| server.name.as_str()).collect();
-        anyhow!("--server {name}: rewards.yaml has no server of this name, but {}", names.join(", "))
-    })
+/// How to print what was found.
+#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a person.
+    #[default]
+    Text,
+    /// For a script.
+    Json,
 }

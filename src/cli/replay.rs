@@ -55,7 +55,7 @@ pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
     let meant = meant(&question);
     if found.before > 0 {
         crate::say!(
-            "{} left out: issued again before. Add --again to issue these once more.",
+            "Left out: commands of {} that were issued again before, or may have been before the ledger was restored from a backup. Add --again to issue them once more, with --reward or --player if not all of them are gone.",
             counted(found.before, "vote")
         );
     }
@@ -67,7 +67,7 @@ pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
     tell(&found)?;
     if !args.yes && !confirmed()? {
         crate::say!("Nothing was done.");
-        return Ok(Outcome::ChecksFailed);
+        return Ok(Outcome::Failed);
     }
     let done = client::ask(options, &Replay { apply: true, ..question.clone() })?;
     if done.votes == 0 {

@@ -6,14 +6,17 @@ use crate::control::Resolve;
 /// Which vote, and what was found out.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The vote's id, as the log shows it
+    /// The vote's id, as the log and the platform's interface show it
     event_id: String,
-    /// Only this reward of the vote, where several are in doubt and were found to differ
+    /// Only the command of this reward, where several are in doubt
     #[arg(long, value_name = "NAME")]
     reward: Option<String>,
     /// Only this command, by its number in `votive explain`; nothing is settled if another one is in doubt by now
     #[arg(long, value_name = "N")]
     step: Option<u32>,
+    /// All that is in doubt about the vote, where that is more than one command
+    #[arg(long, conflicts_with_all = ["reward", "step"])]
+    all: bool,
     #[command(flatten)]
     found: Found,
 }
@@ -32,7 +35,7 @@ struct Found {
 
 /// Prints what was settled.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
-    let doubt =
-        Resolve { event_id: args.event_id, reward: args.reward, step: args.step, ran: args.found.ran };
+    let Args { event_id, reward, step, all, found } = args;
+    let doubt = Resolve { event_id, reward, step, all, ran: found.ran };
     client::have(options, &doubt)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail};
 use jiff::Timestamp;
 
-use super::{Options, Outcome, client};
+use super::{Options, Outcome, client, progress};
 use crate::ledger::{self, BackupReader, RestoreError};
 
 /// From what.
@@ -37,7 +37,10 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     let file = args.file.as_ref().map(File::open).transpose().map_err(|why| of_file(&why))?;
     let backup = file.map(BufReader::new).map(BackupReader::new).transpose().map_err(|why| of_file(&why))?;
     let taken_at = backup.as_ref().map(BackupReader::taken_at);
-    let restored = ledger::restore(&state_dir, backup, Timestamp::now()).map_err(|why| match why {
+    let progress = progress::waiting("checking the backup, and making a ledger of it");
+    let restored = ledger::restore(&state_dir, backup, Timestamp::now());
+    progress.finish_and_clear();
+    let restored = restored.map_err(|why| match why {
         RestoreError::Backup(why) => of_file(&why),
         RestoreError::Open(why) => why.into(),
     })?;

@@ -31,7 +31,7 @@ pub(super) fn run(options: Options, args: Args) -> anyhow::Result<Outcome> {
     log::start(args.log);
     start(options, args).or_else(|error| {
         tracing::error!("{error:#}");
-        Ok(Outcome::ChecksFailed)
+        Ok(Outcome::Failed)
     })
 }
 
@@ -40,7 +40,8 @@ fn start(options: Options, args: Args) -> anyhow::Result<Outcome> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     // First of all: a request for a reload that comes during the start must not end it.
     let hangup = runtime.block_on(async { hangups() })?;
-    let path = match config::find(options.config) {
+    let Options { config, state_dir, socket } = options;
+    let path = match config::find(config) {
         Ok(path) => path,
         Err(problem) => {
             log::problems(&[*problem]);
@@ -48,7 +49,7 @@ fn start(options: Options, args: Args) -> anyhow::Result<Outcome> {
         }
     };
     tracing::info!("reading {}", path.display());
-    let sources = Sources::from_process(path, options.state_dir);
+    let sources = Sources::from_process(path, state_dir);
     let Loaded { warnings, config } = config::load(&sources);
     log::problems(&warnings);
     let config = match config {
@@ -58,7 +59,7 @@ fn start(options: Options, args: Args) -> anyhow::Result<Outcome> {
             return Ok(Outcome::BadConfiguration);
         }
     };
-    let served = runtime.block_on(serve(config, sources, hangup, &args));
+    let served = runtime.block_on(serve((config, sources), hangup, socket, &args));
     // The ledger is closed. What still looks up the name of a host, for as long as the system lets it, is of no use.
     runtime.shutdown_background();
     served.map(|()| Outcome::Success)
@@ -76,7 +77,12 @@ fn hangups() -> anyhow::Result<Arc<Notify>> {
     Ok(told)
 }
 
-async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>, args: &Args) -> anyhow::Result<()> {
+async fn serve(
+    (config, sources): (Config, Sources),
+    hangup: Arc<Notify>,
+    socket: Option<PathBuf>,
+    args: &Args,
+) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = shutdown.clone();
@@ -89,7 +95,7 @@ async fn serve(config: Config, sources: Sources, hangup: Arc<Notify>, args: &Arg
     });
     let listeners = daemon::listen(&config).await?;
     let runtime_directory = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let socket = daemon::socket_path(&config.state_dir, runtime_directory);
+    let socket = socket.unwrap_or_else(|| daemon::socket_path(&config.state_dir, runtime_directory));
     daemon::run((config, sources), listeners, socket, shutdown, hangup, args.hold).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
 
-use super::{Options, Outcome, configuration, server};
+use super::{Format, Options, Outcome, configuration};
 use crate::config::{self, GameServer};
 use crate::domain::award::{Award, AwardState, Step};
 use crate::domain::calendar::Calendar;
@@ -47,14 +47,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DAYS", default_value_t = 0)]
     streak: u32,
     /// How it is shown: with json, a line for each vote
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// How far votes are apart: in whole seconds, as the platform tells the time of a vote.
@@ -68,7 +62,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// Prints what the votes would bring.
 pub(super) fn run(options: Options, args: &Args) -> anyhow::Result<Outcome> {
     let Some(config) = configuration(options) else { return Ok(Outcome::BadConfiguration) };
-    let server = server(&config, &args.server)?;
+    let server = config.server_named(&args.server).context("--server")?;
     let player = PlayerName::parse(&args.player, config.players.bedrock_prefix).map_err(|why| {
         anyhow!(
             "--player: {why}, so a vote with it would be refused. Give the name that a player has in the game"

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::table::{self, Format, cell};
-use super::{Options, Outcome, client, votes, when};
+use super::table::{self, cell};
+use super::{Format, Options, Outcome, client, json, votes, when};
 use crate::control::{GetStatus, Server, Status};
 use crate::domain::outline::Awaited;
 use crate::text::{counted, visible};
@@ -19,13 +19,10 @@ pub(super) struct Args {
 /// Prints it.
 pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     let status = client::ask(options, &GetStatus {})?;
-    if args.format == Format::Json {
-        let mut out = io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &status)?;
-        writeln!(out)?;
-        return Ok(Outcome::Success);
+    match args.format {
+        Format::Json => json::pretty(&status)?,
+        Format::Text => print(&status)?,
     }
-    print(&status)?;
     Ok(Outcome::Success)
 }
 
@@ -71,11 +68,7 @@ fn print(status: &Status) -> io::Result<()> {
 
     if !status.last.is_empty() {
         writeln!(out, "\nThe last votes:")?;
-        let mut last = table::with(&["RECEIVED", "PLAYER", "SERVER", "REWARDS", "STANDS", "EVENT"]);
-        for vote in &status.last {
-            last.add_row(votes::cells(vote));
-        }
-        table::print(&last)?;
+        votes::print(&status.last)?;
     }
     Ok(())
 }
@@ -85,6 +78,7 @@ fn cells(server: &Server) -> [String; 8] {
     let stands = match (&server.paused_since, server.down_seconds, server.answered_seconds) {
         (Some(since), ..) => format!("paused since {}", when::shown(*since)),
         (None, Some(seconds), _) => format!("down for {}", when::seconds(seconds)),
+        (None, None, _) if server.was_down => "down when last needed".to_owned(),
         (None, None, Some(_)) => "up".to_owned(),
         (None, None, None) => "not needed yet".to_owned(),
     };
@@ -93,9 +87,9 @@ fn cells(server: &Server) -> [String; 8] {
         _ => "-".to_owned(),
     };
     let receipts = match server.keeps_receipts {
-        Some(true) => format!("{} (kept)", server.receipts),
-        Some(false) => format!("{} (not kept)", server.receipts),
-        None => server.receipts.clone(),
+        Some(true) => format!("{} (kept)", server.receipts.name()),
+        Some(false) => format!("{} (not kept)", server.receipts.name()),
+        None => server.receipts.name().to_owned(),
     };
     [
         server.name.clone(),

@@ -26,13 +26,3 @@ pub(super) fn cell(text: &str) -> String {
     let escaped = Outside(text).to_string();
     if escaped == format!("\"{text}\"") { text.to_owned() } else { escaped }
 }
-
-/// How to print what was found.
-#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    /// For a person.
-    #[default]
-    Text,
-    /// For a script.
-    Json,
-}

@@ -1,7 +1,7 @@
 //! `votive test-webhook`: whether the platform's deliveries arrive, and if not, why.
 
 use super::{Options, Outcome, client};
-use crate::control::{TestWebhook, Tried};
+use crate::control::{TestWebhook, WebhookTested};
 
 /// Where to.
 #[derive(clap::Args)]
@@ -12,10 +12,11 @@ pub(super) struct Args {
 
 /// Prints what came of the delivery.
 pub(super) fn run(options: &Options, args: Args) -> anyhow::Result<Outcome> {
-    let Tried { url, good, what, remedy, notes } = client::ask(options, &TestWebhook { url: args.url })?;
+    let WebhookTested { url, good, what, remedy, notes } =
+        client::ask(options, &TestWebhook { url: args.url })?;
     crate::say!("posted a test delivery to {url}\n{what}");
     for hint in [remedy].into_iter().filter(|remedy| !remedy.is_empty()).chain(notes) {
         crate::say!("    {hint}");
     }
-    Ok(if good { Outcome::Success } else { Outcome::ChecksFailed })
+    Ok(if good { Outcome::Success } else { Outcome::Failed })
 }

@@ -1,6 +1,8 @@
-//! `rcon: host:port` of a game server.
+//! Addresses: `rcon: host:port` of a game server, and the webhook's on the web.
 
 use std::net::{IpAddr, Ipv6Addr};
+
+use reqwest::Url;
 
 use super::problem::Problems;
 use super::read::Section;
@@ -59,6 +61,35 @@ pub(crate) fn is_private(host: &str) -> bool {
             !host.contains('.') || own.iter().any(|end| host.ends_with(end))
         }
     }
+}
+
+/// Why an address is none that the platform could deliver to. Repeats nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAddress {
+    /// It is no web address.
+    #[error("this is no web address: it needs http:// or https://, a host and the path of the webhook")]
+    Malformed,
+    /// It has a user in it.
+    #[error("the address has a user name or a password in it, which the platform does not take")]
+    User,
+    /// It has what is for browsers only.
+    #[error("the address has a `#` in it, and what comes after that is never sent")]
+    Fragment,
+}
+
+/// The webhook's address as the platform has it.
+///
+/// # Errors
+/// [`NoAddress`].
+pub(crate) fn public_url(text: &str) -> Result<Url, NoAddress> {
+    let url: Url = text.parse().map_err(|_| NoAddress::Malformed)?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(NoAddress::Malformed);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(NoAddress::User);
+    }
+    if url.fragment().is_some() { Err(NoAddress::Fragment) } else { Ok(url) }
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use super::{
     Acknowledge, Config, Gamemonitoring, Metrics, Players, Sources, Webhook, address, calendar, notify,
     secrets, servers, values,
 };
-use crate::http::trial;
 use crate::http::webhook::HEALTH_PATH;
 
 const API_URL: &str = "https://api.gamemonitoring.net";
@@ -166,7 +165,7 @@ fn webhook(problems: &mut Problems, node: Option<&Node>) -> Webhook {
 
 fn public_url(problems: &mut Problems, node: &Node) -> Option<reqwest::Url> {
     let text = problems.text(node, PUBLIC_URL)?;
-    match trial::address(&text.text) {
+    match address::public_url(&text.text) {
         Ok(url) => Some(url),
         // The address is not repeated: a name and password in it would be a secret.
         Err(wrong) => {

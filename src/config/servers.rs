@@ -20,8 +20,11 @@ use crate::domain::vote::ServerRef;
 /// Commands per second unless the owner says otherwise: far below what a console shows strain at.
 const PACE: u32 = 20;
 /// The values of `receipts`.
-const RECEIPTS: [(&str, ReceiptRule); 3] =
-    [("auto", ReceiptRule::Auto), ("always", ReceiptRule::Always), ("never", ReceiptRule::Never)];
+const RECEIPTS: [(&str, ReceiptRule); 3] = [
+    (ReceiptRule::Auto.name(), ReceiptRule::Auto),
+    (ReceiptRule::Always.name(), ReceiptRule::Always),
+    (ReceiptRule::Never.name(), ReceiptRule::Never),
+];
 
 /// Reads every game server; those with errors are left out.
 pub(super) fn read(
