@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     match cli::run() {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::BadConfiguration) => ExitCode::from(BAD_CONFIGURATION),
-        Ok(Outcome::ChecksFailed) => ExitCode::FAILURE,
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::NobodyThere) => ExitCode::from(UNAVAILABLE),
         Err(error) => {
             votive::complain!("votive: {error:#}");

@@ -201,7 +201,9 @@ fn every_placeholder_has_a_row_with_what_it_gives() {
 fn every_piece_of_rewards_yaml_in_the_documents_has_no_problem() {
     let directory = directory();
     let mut seen = 0;
-    for name in ["README.md", "docs/rewards.md", "docs/migrating.md", "docs/notifications.md"] {
+    for name in
+        ["README.md", "docs/rewards.md", "docs/migrating.md", "docs/notifications.md", "docs/metrics.md"]
+    {
         let document = read(name);
         for block in document.split("```yaml\n").skip(1) {
             let block = block.split("```").next().unwrap();
@@ -216,32 +218,43 @@ fn every_piece_of_rewards_yaml_in_the_documents_has_no_problem() {
 }
 
 #[test]
-fn links_in_the_reference_lead_somewhere() {
+fn links_lead_somewhere() {
     let anchors = |document: &str| -> BTreeSet<String> {
         let title = Regex::new(r"(?m)^#+ (.+)$").unwrap();
-        title.captures_iter(document).map(|found| found[1].to_lowercase().replace(' ', "-")).collect()
+        let anchor = |title: &str| title.to_lowercase().replace(' ', "-").replace(['`', '.', ','], "");
+        title.captures_iter(document).map(|found| anchor(&found[1])).collect()
     };
-    let link = Regex::new(r"\]\(([^)#]*)(?:#([^)]+))?\)").unwrap();
+    let link = Regex::new(r"\]\(([^)#:]*)(?:#([^)]+))?\)").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut seen = 0;
-    for name in [
-        "rewards.md",
-        "configuration.md",
-        "migrating.md",
-        "logging.md",
-        "commands.md",
-        "metrics.md",
-        "notifications.md",
-    ] {
-        for found in link.captures_iter(&read(&format!("docs/{name}"))) {
-            let file = if found[1].is_empty() { name } else { &found[1] };
-            let document = read(&format!("docs/{file}"));
+    for path in documents.chain([root.join("README.md")]) {
+        for found in link.captures_iter(&fs::read_to_string(&path).unwrap()) {
+            let of_itself = found[1].is_empty();
+            let target = if of_itself { path.clone() } else { path.parent().unwrap().join(&found[1]) };
+            let document = fs::read_to_string(&target)
+                .unwrap_or_else(|error| panic!("{}: {}: {error}", path.display(), &found[0]));
             if let Some(anchor) = found.get(2) {
-                assert!(anchors(&document).contains(anchor.as_str()), "{name}: {}", &found[0]);
+                let known = anchors(&document);
+                assert!(known.contains(anchor.as_str()), "{}: {}", path.display(), &found[0]);
             }
             seen += 1;
         }
     }
-    assert!(seen >= 20, "only {seen} links were found");
+    assert!(seen >= 50, "only {seen} links were found");
+}
+
+#[test]
+fn every_request_over_the_control_socket_has_one_row() {
+    let path = |text: &str, pattern: &str| -> Vec<String> {
+        let path = Regex::new(pattern).unwrap();
+        let mut paths: Vec<String> = path.captures_iter(text).map(|found| found[1].to_owned()).collect();
+        paths.sort();
+        paths
+    };
+    let known = path(&read("src/control.rs"), r#""(/v1/[a-z-]+)""#);
+    assert!(known.len() >= 17, "only {known:?} were found");
+    assert_eq!(path(&read("docs/control.md"), r"(?m)^\| `(/v1/[a-z-]+)` \|"), known);
 }
 
 #[test]

@@ -107,7 +107,10 @@ async fn doubts_forged_deliveries_and_what_a_world_forgot_are_told() {
     assert_eq!(rig.deliver_vote("e-2", "Steve").await, 204);
     let text = endpoint.until_told("has forgotten").await.text();
     assert!(text.contains("The world of survival went back in time"), "{text}");
-    assert!(text.contains("(Steve, reward daily, vote e-1: \"give Steve minecraft:diamond 1\")"), "{text}");
+    assert!(
+        text.contains("(Steve, reward daily: \"give Steve minecraft:diamond 1\"; votive explain e-1 says"),
+        "{text}"
+    );
 
     rig.stop().await;
     rig.configure(top, "", GOOD);
@@ -117,7 +120,7 @@ async fn doubts_forged_deliveries_and_what_a_world_forgot_are_told() {
     let text = endpoint.until_told("In doubt on survival").await.text();
     assert!(text.contains("Steve, reward daily"), "{text}");
     assert!(text.contains("whether \"give Steve minecraft:diamond 1\" ran"), "{text}");
-    assert!(text.contains("votive resolve e-3 --ran, or --not-run"), "{text}");
+    assert!(text.contains("votive resolve e-3 --step 1 --ran, or --not-run"), "{text}");
 
     for number in 0..20 {
         let forged = rig.platform.delivery("server.vote", &format!("f-{number}")).forged();
@@ -311,7 +314,7 @@ async fn the_address_is_in_no_line_of_the_log_and_in_no_answer() {
     rig.start_as(shell).await;
     assert_eq!(rig.deliver_vote("e-1", "Steve").await, 422);
     endpoint.until_told("vote e-1").await;
-    let output = rig.votive(&["notify-test"]).await;
+    let output = rig.votive(&["test-notify"]).await;
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(!said.contains(SECRET), "{said}");
@@ -341,7 +344,7 @@ async fn another_configuration_holds_at_once() {
     configure(&rig, "", TYPO);
     assert!(rig.votive(&["reload"]).await.status.success());
     assert_eq!(rig.deliver_vote("e-3", "Steve").await, 422);
-    let output = rig.votive(&["notify-test"]).await;
+    let output = rig.votive(&["test-notify"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("names nobody who is told"), "{}", said(&output));
     stop(rig).await;
@@ -420,7 +423,7 @@ async fn a_command_gets_the_message_and_nothing_secret_with_it() {
     assert!(text.contains("(Steve, reward daily, vote e-1)\n"), "{text}");
     assert!(text.contains("VOTIVE_ABOUT=refused\n") && text.contains("PATH="), "{text}");
     assert!(!text.contains("RUST_LOG"), "it sees Votive's environment:\n{text}");
-    let output = rig.votive(&["notify-test"]).await;
+    let output = rig.votive(&["test-notify"]).await;
     assert!(
         output.status.success() && said(&output).contains("notify.command: was told"),
         "{}",
@@ -432,7 +435,7 @@ async fn a_command_gets_the_message_and_nothing_secret_with_it() {
 #[tokio::test]
 async fn a_command_that_fails_or_is_not_there_is_told() {
     let (rig, told) = with_command("exit 3").await;
-    let output = rig.votive(&["notify-test"]).await;
+    let output = rig.votive(&["test-notify"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("notify.command: ended with exit status: 3"), "{}", said(&output));
     std::fs::remove_file(told.with_file_name("tell-me")).unwrap();
@@ -444,7 +447,7 @@ async fn a_command_that_fails_or_is_not_there_is_told() {
 #[tokio::test]
 async fn a_command_that_hangs_is_killed_with_all_that_it_has_started() {
     let (rig, told) = with_command("sleep 1000 & echo $! > \"$1.new\" && mv \"$1.new\" \"$1\"; wait").await;
-    let output = rig.votive(&["notify-test"]).await;
+    let output = rig.votive(&["test-notify"]).await;
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
     assert!(said.contains("notify.command: did not end within 10 seconds and was killed"), "{said}");

@@ -8,7 +8,7 @@ const PLATFORMS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A test delivery, and all that was seen of it.
 #[derive(Debug)]
-pub struct Trial<'a> {
+pub struct TestDelivery<'a> {
     /// Where it was posted to: `https://votes.example.org`.
     pub origin: &'a str,
     /// `webhook.path`.
@@ -18,14 +18,14 @@ pub struct Trial<'a> {
     /// What came back.
     pub came: Result<Answer, NoAnswer>,
     /// What arrived here of it, if anything did.
-    pub arrived: Option<Arrival>,
+    pub arrived: Option<Seen>,
     /// How long it took.
     pub took: Duration,
 }
 
 /// What arrived here of a test delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
+pub struct Seen {
     /// The path that it had, fit to be shown.
     pub path: String,
     /// The method that it had, fit to be shown.
@@ -107,10 +107,10 @@ fn bad(what: impl Into<String>, remedy: impl Into<String>) -> Diagnosis {
 }
 
 /// Finds out what is wrong, if anything is.
-pub fn diagnose(trial: &Trial<'_>) -> Diagnosis {
-    match (&trial.came, &trial.arrived) {
-        (Err(why), arrived) => unanswered(trial, why, arrived.as_ref()),
-        (Ok(answer), Some(arrival)) if arrival.status == answer.status => arrived(trial, answer, arrival),
+pub fn diagnose(sent: &TestDelivery<'_>) -> Diagnosis {
+    match (&sent.came, &sent.arrived) {
+        (Err(why), arrived) => unanswered(sent, why, arrived.as_ref()),
+        (Ok(answer), Some(arrival)) if arrival.status == answer.status => arrived(sent, answer, arrival),
         (Ok(answer), Some(arrival)) => bad(
             format!(
                 "The delivery arrived, Votive answered {}, and {} came back: something on the way puts its own answer in place of Votive's.",
@@ -118,12 +118,12 @@ pub fn diagnose(trial: &Trial<'_>) -> Diagnosis {
             ),
             "Switch off what replaces answers or error pages for this path, in your web server or in the service in front of it.",
         ),
-        (Ok(answer), None) => elsewhere(trial, answer),
+        (Ok(answer), None) => elsewhere(sent, answer),
     }
 }
 
-fn unanswered(trial: &Trial<'_>, why: &NoAnswer, arrived: Option<&Arrival>) -> Diagnosis {
-    let Trial { origin, took, .. } = trial;
+fn unanswered(sent: &TestDelivery<'_>, why: &NoAnswer, arrived: Option<&Seen>) -> Diagnosis {
+    let TestDelivery { origin, took, .. } = sent;
     if let Some(arrival) = arrived {
         return bad(
             format!(
@@ -182,7 +182,7 @@ fn unanswered(trial: &Trial<'_>, why: &NoAnswer, arrived: Option<&Arrival>) -> D
                 "{origin} took the connection and did not answer within {} s. Nothing arrived here.",
                 took.as_secs()
             ),
-            format!("Let your web server pass this path on to {}, and nowhere else.", trial.listen),
+            format!("Let your web server pass this path on to {}, and nowhere else.", sent.listen),
         ),
         NoAnswer::Broken(why) => bad(
             format!(
@@ -199,8 +199,8 @@ fn because(why: &str) -> impl Display {
 }
 
 /// It arrived, and came back as it was answered here.
-fn arrived(trial: &Trial<'_>, answer: &Answer, arrival: &Arrival) -> Diagnosis {
-    let Trial { path, took, .. } = trial;
+fn arrived(sent: &TestDelivery<'_>, answer: &Answer, arrival: &Seen) -> Diagnosis {
+    let TestDelivery { path, took, .. } = sent;
     let milliseconds = took.as_millis();
     let unchanged = "Let your web server pass the body on as it comes, of up to 16 KiB, and switch off what rewrites or filters requests for this path.";
     match (answer.status, arrival.body) {
@@ -246,8 +246,8 @@ fn arrived(trial: &Trial<'_>, answer: &Answer, arrival: &Arrival) -> Diagnosis {
 }
 
 /// Somebody answered, and nothing arrived here.
-fn elsewhere(trial: &Trial<'_>, answer: &Answer) -> Diagnosis {
-    let Trial { origin, path, listen, .. } = trial;
+fn elsewhere(sent: &TestDelivery<'_>, answer: &Answer) -> Diagnosis {
+    let TestDelivery { origin, path, listen, .. } = sent;
     let status = answer.status;
     let pass_on = format!("Let your web server pass {path} on to {listen}, as README.md shows.");
     if let Some(whose) = answer.challenge {
