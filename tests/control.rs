@@ -576,7 +576,8 @@ async fn a_pause_comes_back_with_a_backup() {
     rig.stop().await;
     good(&rig, &["restore", &backup]).await;
     rig.start().await;
-    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 503);
+    let vote = ["test-vote", "--player", "Steve", "--server", "survival"];
+    assert!(good(&rig, &vote).await.starts_with("Recorded: survival is paused"));
     assert_eq!(rig.game.record().logins, 0);
     // It can be changed as ever.
     good(&rig, &["resume", "survival"]).await;
