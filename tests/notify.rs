@@ -85,7 +85,7 @@ async fn what_happens_while_a_message_is_on_its_way_is_gathered_and_counted() {
     assert!(text.contains(r#"("@everyone _x_ https://a.b", vote e-20)"#), "{text}");
     // To Discord none of that is a mention, emphasis or a link.
     let content = posts[1].body["content"].as_str().unwrap();
-    assert!(content.contains(r"\@everyone \_x\_ https\://a.b"), "{content}");
+    assert!(content.contains(r"\@everyone \_x\_ https\:\/\/a.b"), "{content}");
     assert_eq!(posts[1].body["allowed_mentions"], json!({"parse": []}));
     stop(rig).await;
     assert_eq!(endpoint.posts().len(), 2, "each is told once");
