@@ -381,6 +381,18 @@ pub struct Explain {
     pub last: usize,
 }
 
+impl Row {
+    /// Whether it, or a part of it, stands so, as far as can be seen.
+    pub fn stands(&self, state: State) -> bool {
+        self.state == state
+            || match state {
+                State::Waiting => self.waiting_for.iter().any(|awaited| *awaited != Awaited::Operator),
+                State::InDoubt => self.waiting_for.contains(&Awaited::Operator),
+                _ => false,
+            }
+    }
+}
+
 /// One vote in a few words.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Row {

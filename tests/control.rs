@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
 use rig::{DAILY, PATIENCE, Rig, VOTIVE};
 use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use votive::sim::game::Habit;
 
 /// A reward that nobody has to be online for.
@@ -301,41 +303,95 @@ async fn votes_are_found_by_player_state_server_and_time_and_come_in_pages() {
     assert_eq!(votes(&rig, &["--all"]).await.len(), 8, "also after a restart");
 }
 
+/// `votive votes --follow`, which is killed in the end.
+struct Following {
+    child: Child,
+    lines: mpsc::UnboundedReceiver<String>,
+}
+
+impl Following {
+    fn begin(rig: &Rig, args: &[&str]) -> Self {
+        let mut child = Command::new(VOTIVE)
+            .env_clear()
+            .args(["votes", "--follow", "--format", "json", "--config"])
+            .arg(rig.path("rewards.yaml"))
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (told, lines) = mpsc::unbounded_channel();
+        thread::spawn(move || said.map_while(Result::ok).try_for_each(|line| told.send(line)));
+        Following { child, lines }
+    }
+
+    async fn next(&mut self) -> Value {
+        let line = timeout(PATIENCE, self.lines.recv()).await.unwrap().unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Waits for a vote that stands so. What it waits for may change before that: a line as well.
+    async fn shows(&mut self, id: &str, state: &str) {
+        self.until(|vote| vote["event_id"] == id && vote["state"] == state).await;
+    }
+
+    async fn until(&mut self, is_it: impl Fn(&Value) -> bool) {
+        while !is_it(&self.next().await) {}
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn following_shows_what_is_new_and_what_stands_differently() {
     let mut rig = Rig::running().await;
     assert_eq!(rig.deliver_vote("e-1", "Alex").await, 204);
-    let mut following = Command::new(VOTIVE)
-        .env_clear()
-        .args(["votes", "--follow", "--format", "json", "--config"])
-        .arg(rig.path("rewards.yaml"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(following.stdout.take().unwrap()).lines();
-    let (told, mut hear) = tokio::sync::mpsc::unbounded_channel();
-    thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| told.send(line)));
-    let mut next = async || -> (String, String) {
-        let line = tokio::time::timeout(PATIENCE, hear.recv()).await.unwrap().unwrap();
-        let vote: Value = serde_json::from_str(&line).unwrap();
-        let field = |name: &str| vote[name].as_str().unwrap().to_owned();
-        (field("event_id"), field("state"))
-    };
-    // What is awaited may change in between: a line as well.
-    let mut shows = async |id: &str, state: &str| while next().await != (id.to_owned(), state.to_owned()) {};
-    shows("e-1", "waiting").await;
+    let mut following = Following::begin(&rig, &[]);
+    following.shows("e-1", "waiting").await;
     assert_eq!(rig.deliver_vote("e-2", "Steve").await, 204);
-    shows("e-2", "granted").await;
+    following.shows("e-2", "granted").await;
+    // Nothing is written when something else is awaited.
+    rig.game.stop().await;
+    following.until(|vote| vote["event_id"] == "e-1" && vote["waiting_for"][0] == "server").await;
+    rig.game.start_again().unwrap();
     rig.game.join("Alex");
-    shows("e-1", "granted").await;
+    following.shows("e-1", "granted").await;
     // It waits for the daemon to be back.
     rig.kill().await;
     rig.start().await;
     assert_eq!(rig.deliver_vote("e-3", "Steve").await, 204);
-    shows("e-3", "granted").await;
-    following.kill().unwrap();
-    following.wait().unwrap();
+    following.shows("e-3", "granted").await;
+    drop(following);
+    // What was granted is neither pruned nor anybody else's before their eyes.
+    let mut of_alex = Following::begin(&rig, &["--player", "alex", "--limit", "1"]);
+    of_alex.shows("e-1", "granted").await;
+    good(&rig, &["prune", "--older-than", "0s"]).await;
+    assert_eq!(rig.deliver_vote("e-4", "Steve").await, 204);
+    assert_eq!(rig.deliver_vote("e-5", "Alex").await, 204);
+    assert_eq!(of_alex.next().await["event_id"], "e-5");
+}
+
+#[tokio::test]
+async fn who_follows_is_let_go_when_they_hang_up() {
+    let rig = Rig::running().await;
+    assert_eq!(rig.deliver_vote("e-1", "Steve").await, 204);
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", rig.daemon().child.id())).unwrap().count();
+    let mut following = Following::begin(&rig, &[]);
+    following.shows("e-1", "granted").await;
+    let held = open();
+    drop(following);
+    let let_go = async {
+        while open() >= held {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, let_go).await.expect("nothing is to be told, and the connection stays");
 }
 
 #[tokio::test]

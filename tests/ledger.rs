@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use votive::domain::act::{Act, Deed};
 use votive::domain::counter::{Counter, CounterKey, Scoped};
 use votive::domain::event::EventKey;
 use votive::domain::grant::{Fact, Grant};
 use votive::domain::player::PlayerName;
 use votive::domain::vote::ServerRef;
-use votive::ledger::{Ledger, LedgerError, OpenError, Opened, Revision};
+use votive::ledger::{By, Ledger, LedgerError, OpenError, Opened, Revision};
 
 fn event(number: usize) -> EventKey {
     EventKey::new("server.vote", &format!("e-{number}"))
@@ -53,6 +54,52 @@ async fn what_was_stored_is_there_after_a_restart() {
     let open: Vec<Grant> =
         opened.ledger.attended_grants().unwrap().into_iter().map(|record| record.grant).collect();
     assert_eq!(open, [grant(1)], "what is refused is not open");
+}
+
+#[tokio::test]
+async fn grants_are_read_in_parts_without_a_gap_and_none_twice() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    // Some of them arrived at the same moment.
+    for number in 0..7 {
+        let received_at = Timestamp::from_second(i64::try_from(number / 3).unwrap()).unwrap();
+        ledger.put(&Grant { received_at, ..grant(number) }, Revision::NONE).await.unwrap();
+    }
+    for most in 1..9 {
+        let (mut reached, mut parts) = (None, Vec::new());
+        loop {
+            let all = Timestamp::MIN..Timestamp::MAX;
+            let part = ledger.next_grants(&By::Time, all, &mut reached, most).unwrap();
+            if part.is_empty() {
+                break;
+            }
+            assert!(part.len() <= most);
+            parts.extend(part.into_iter().map(|record| record.grant.event));
+        }
+        assert_eq!(parts, (0..7).map(event).collect::<Vec<_>>(), "{most} at a time");
+    }
+    let second = Timestamp::from_second(1).unwrap()..Timestamp::from_second(2).unwrap();
+    let mut reached = None;
+    let part = ledger.next_grants(&By::Time, second, &mut reached, 9).unwrap();
+    assert_eq!(part.len(), 3, "of the time that is meant");
+}
+
+#[tokio::test]
+async fn who_hears_of_grants_is_told_of_those_that_stand_differently() {
+    let directory = TempDir::new().unwrap();
+    let ledger = open(directory.path());
+    let mut written = ledger.written();
+    let same = |grant: Option<&Grant>| Ok::<Grant, Infallible>(grant.cloned().unwrap());
+    let act = Act { at: Timestamp::UNIX_EPOCH, uid: 0, deed: Deed::Retried };
+    let acted = |grant: Option<&Grant>| Ok::<Grant, Infallible>(grant.cloned().unwrap().acted(act.clone()));
+    let mend = |_: Option<&Grant>| Ok::<Grant, Infallible>(refused(1));
+    ledger.put(&grant(1), Revision::NONE).await.unwrap();
+    ledger.update(&event(1), same).await.unwrap().unwrap();
+    ledger.update(&event(1), acted).await.unwrap().unwrap();
+    assert_eq!(written.try_recv().ok(), Some(event(1)));
+    assert!(written.try_recv().is_err(), "neither of the others is to be seen");
+    ledger.update(&event(1), mend).await.unwrap().unwrap();
+    assert_eq!(written.try_recv().ok(), Some(event(1)));
 }
 
 /// Opens the ledger once nobody else has it open: a writer lets go a moment after its last client has gone.

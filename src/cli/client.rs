@@ -132,7 +132,7 @@ impl Socket {
         };
         // One that is killed has said nothing wrong.
         let broken = |error: hyper::Error| {
-            if error.is_parse() { foreign() } else { anyhow!(error).context(BROKEN) }
+            if error.is_parse() { foreign() } else { anyhow!("{BROKEN}: {error}") }
         };
         let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await.map_err(broken)?;
         tokio::spawn(connection);

@@ -54,7 +54,7 @@ fn print(out: &mut impl Write, asked: &str, explained: &Explained) -> io::Result
         // No more are told of at once.
         let all = (more + stories.len()).min(100);
         let older = counted(more, "older vote");
-        writeln!(out, "{DIM}({older} not shown: votive explain {} --last {all}){DIM:#}\n", cell(asked))?;
+        writeln!(out, "{DIM}({older} not shown: votive explain '{}' --last {all}){DIM:#}\n", visible(asked))?;
     }
     for (place, story) in stories.iter().enumerate() {
         if place > 0 {

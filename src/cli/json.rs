@@ -19,7 +19,7 @@ pub(super) fn pretty(document: &impl Serialize) -> io::Result<()> {
 pub(super) fn harmless(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
     for c in json.chars() {
-        if c.is_ascii() || c.escape_debug().count() == 1 {
+        if (c.is_ascii() && c != '\x7f') || c.escape_debug().count() == 1 {
             harmless.push(c);
         } else {
             harmless.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
@@ -34,9 +34,9 @@ mod tests {
 
     #[test]
     fn what_a_terminal_obeys_is_escaped_and_reads_the_same() {
-        let text = "Стив \u{9b}31m \u{202e} \u{e0001} \" \\ \n";
+        let text = "Стив \u{9b}31m \u{7f} \u{202e} \u{e0001} \" \\ \n";
         let json = harmless(&serde_json::to_string(text).unwrap());
-        assert_eq!(json, r#""Стив \u009b31m \u202e \udb40\udc01 \" \\ \n""#);
+        assert_eq!(json, r#""Стив \u009b31m \u007f \u202e \udb40\udc01 \" \\ \n""#);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn run(options: &Options, args: &Args) -> anyhow::Result<Outcome> {
     };
     let most = if args.all { usize::MAX } else { usize::try_from(args.limit)? };
     if args.follow {
-        return follow(options, args.format, &question, most);
+        return follow(options, args.format, question, most);
     }
     let (votes, next) = take(options, &question, most)?;
     match args.format {
@@ -105,32 +105,23 @@ fn take(options: &Options, question: &List, most: usize) -> anyhow::Result<(Vec<
 }
 
 /// Prints what there is, the oldest first, and then whatever is new or stands differently. It outlives the daemon.
-fn follow(options: &Options, format: Format, question: &List, most: usize) -> anyhow::Result<Outcome> {
-    let mut shown: HashMap<String, Row> = HashMap::new();
-    let mut show = |vote: Row| -> anyhow::Result<()> {
-        let before = shown.get(&vote.event_id);
-        // One that was shown is shown once more when it does not stand so any more.
-        let meant = before.is_some() || question.state.is_none_or(|state| state == vote.state);
-        if meant && before != Some(&vote) {
-            match format {
-                Format::Json => json::line(&vote)?,
-                Format::Text => crate::say!("{}", cells(&vote).join("  ")),
-            }
-            shown.insert(vote.event_id.clone(), vote);
-        }
-        Ok(())
-    };
+fn follow(options: &Options, format: Format, mut question: List, mut most: usize) -> anyhow::Result<Outcome> {
     let which = Follow { player: question.player.clone(), server: question.server.clone() };
+    let mut shown = Shown { format, state: question.state, open: HashMap::new(), ended: HashMap::new() };
     let mut news = client::open(options, FOLLOW_PATH, &which)?;
     loop {
         // After the daemon has begun to tell, so that nothing comes in between.
-        if let Ok((votes, _)) = take(options, question, most) {
-            votes.into_iter().rev().try_for_each(&mut show)?;
+        if let Ok((votes, _)) = take(options, &question, most) {
+            votes.into_iter().rev().try_for_each(|vote| shown.add(vote))?;
             let mut lines = Lines::default();
             while let Ok(Some(piece)) = news.next() {
-                lines.add(&piece).iter().try_for_each(|line| show(serde_json::from_slice(line)?))?;
+                let mut lines = lines.add(&piece).into_iter();
+                lines.try_for_each(|line| shown.add(serde_json::from_slice(&line)?))?;
             }
         }
+        // Then all that may have come to stand differently meanwhile, however it stands now.
+        let since = shown.open.values().map(|vote| vote.received_at).min().unwrap_or_else(Timestamp::now);
+        (question.since, question.state, most) = (Some(since), None, usize::MAX);
         crate::complain!("the running Votive has stopped, or cannot keep up; waiting for it");
         news = loop {
             sleep(EVERY);
@@ -140,6 +131,37 @@ fn follow(options: &Options, format: Format, question: &List, most: usize) -> an
                 Err(_) => {}
             }
         };
+    }
+}
+
+/// Votes as they were shown last.
+struct Shown {
+    format: Format,
+    /// Only those are meant that stand so, or stood so when they were shown.
+    state: Option<State>,
+    open: HashMap<String, Row>,
+    /// Of what has ended, that is enough to know.
+    ended: HashMap<String, State>,
+}
+
+impl Shown {
+    /// Shows a vote, if it is meant and was not shown so.
+    fn add(&mut self, vote: Row) -> anyhow::Result<()> {
+        let before = self.open.get(&vote.event_id);
+        let is_meant = before.is_some() || self.state.is_none_or(|state| vote.stands(state));
+        if !is_meant || before == Some(&vote) || self.ended.get(&vote.event_id) == Some(&vote.state) {
+            return Ok(());
+        }
+        match self.format {
+            Format::Json => json::line(&vote)?,
+            Format::Text => crate::say!("{}", cells(&vote).join("  ")),
+        }
+        (self.open.remove(&vote.event_id), self.ended.remove(&vote.event_id));
+        match vote.state {
+            State::Granted | State::Closed => drop(self.ended.insert(vote.event_id, vote.state)),
+            _ => drop(self.open.insert(vote.event_id.clone(), vote)),
+        }
+        Ok(())
     }
 }
 

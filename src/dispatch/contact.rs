@@ -124,3 +124,32 @@ impl Known {
         if self.down.is_some() || self.was_down { Some(false) } else { self.answered.map(|_| true) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_nothing_waits_for_was_down_until_it_answers() {
+        let contact = Contact::default();
+        let stands = || {
+            let known = contact.known();
+            (known.is_up(), known.down.is_some(), known.was_down)
+        };
+        assert_eq!(stands(), (None, false, false));
+        assert!(!contact.answers());
+        assert_eq!(stands(), (Some(true), false, false));
+        assert!(contact.fails("is away", Wait::Server));
+        let since = contact.known().down.clone().unwrap().since;
+        assert!(!contact.fails("is away", Wait::Server), "it is no news");
+        assert!(contact.fails("refuses the password", Wait::Password));
+        assert_eq!(contact.known().down.clone().unwrap().since, since);
+        assert_eq!(stands(), (Some(false), true, false));
+        assert!(contact.rests() && !contact.rests());
+        assert_eq!(stands(), (Some(false), false, true));
+        assert!(contact.fails("refuses the password", Wait::Password), "it was forgotten");
+        assert!(contact.rests());
+        assert!(contact.answers() && !contact.answers());
+        assert_eq!(stands(), (Some(true), false, false));
+    }
+}

@@ -226,7 +226,10 @@ mod tests {
         assert_eq!(orders(&mut queue), [3]);
         assert!(queue.contact.is_away(&PlayerName::parse("Steve", None).unwrap()));
         queue.ask_again();
-        assert!(queue.contact.is_away(&PlayerName::parse("Steve", None).unwrap()), "until it is known otherwise");
+        assert!(
+            queue.contact.is_away(&PlayerName::parse("Steve", None).unwrap()),
+            "until it is known otherwise"
+        );
         assert_eq!(queue.seen(&listed("Alex")), [], "it was said already");
         assert_eq!(queue.next(), None);
         queue.seen(&listed("Steve"));

@@ -12,8 +12,8 @@
 //! - [`grant`] and [`award`]: the state machine; every legal transition is there
 //! - [`simulation`]: votes that nobody has given
 //! - [`test_delivery`]: what came of a test delivery to the public address
-//! - [`act`]: what operators did about grants; [`pause`]: and about game servers; [`replay`]: what was issued is issued
-//!   again
+//! - [`act`]: what operators did about grants; [`doubts`]: which doubts they answer; [`replay`]: what was issued is issued
+//!   again; [`pause`]: which game servers they have paused
 //! - [`restore`]: what becomes of grants that come from a backup
 //! - [`standing`]: what those who wait for a grant are told; [`outline`]: how it stands, in a word; [`story`]: what an
 //!   owner is told of it
@@ -25,6 +25,7 @@ pub mod arrival;
 pub mod award;
 pub mod calendar;
 pub mod counter;
+pub mod doubts;
 pub mod draw;
 pub mod event;
 pub mod grant;

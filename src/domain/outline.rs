@@ -134,6 +134,15 @@ impl Grant {
         plan.awards.iter().map(state).collect()
     }
 
+    /// Whether whoever looks at votes sees no difference between it and what it has become.
+    pub fn stands_like(&self, other: &Grant) -> bool {
+        let awards = |grant: &Grant| -> Vec<(AwardState, Option<u32>)> {
+            let awards = grant.plan().map_or(&[][..], |plan| &plan.awards).iter();
+            awards.map(|award| (award.state.clone(), award.next_step().map(|step| step.serial))).collect()
+        };
+        self.state() == other.state() && self.reason() == other.reason() && awards(self) == awards(other)
+    }
+
     /// Why something of it is refused or in doubt, or why the API has not told it yet.
     pub fn reason(&self) -> Option<&str> {
         match &self.stage {

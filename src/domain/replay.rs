@@ -71,7 +71,7 @@ impl Grant {
         }
         let act = |deed| Act { at: now, uid, deed };
         let replay = Grant {
-            event: key(&self.event, replays.count()),
+            event: key(&self.event, replays.count(), restored_at),
             received_at: now,
             stage: Stage::Planned(Box::new(plan.of_steps(&serials, now))),
             acts: vec![act(Deed::AskedFor)],
@@ -82,9 +82,11 @@ impl Grant {
     }
 }
 
-/// The event of the replay after so many: always the same one, so that nothing is replayed twice by accident.
-fn key(original: &EventKey, replays: usize) -> EventKey {
-    let of = format!("{}\0{}\0{replays}", original.event_type, original.event_id);
+/// The event of the replay after so many: always the same one, so that nothing is replayed twice by accident. After a
+/// restore it is another one, as the game may have the receipts of one that the ledger does not know.
+fn key(original: &EventKey, replays: usize, restored_at: Option<Timestamp>) -> EventKey {
+    let restored = restored_at.map_or_else(String::new, |at| format!("\0{at}"));
+    let of = format!("{}\0{}\0{replays}{restored}", original.event_type, original.event_id);
     let id = base16ct::lower::encode_string(&Sha256::digest(of)[..8]);
     EventKey::new(REPLAY, &format!("replay-{id}"))
 }

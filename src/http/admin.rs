@@ -21,12 +21,13 @@ use crate::control::{
     Resume, Retry, RetryRefused, Row, Status, TestNotify, TestVote, TestWebhook, VERSION_HEADER,
     WebhookTested,
 };
+use crate::domain::doubts::Doubts;
 use crate::domain::event::{EventKey, is_event_id};
 use crate::domain::player::PlayerName;
 use crate::domain::replay::Selection;
 use crate::domain::standing::Standing;
 use crate::domain::story::Explained;
-use crate::intake::{Doubts, Intake, NotDone, Settled};
+use crate::intake::{Intake, NotDone, Settled};
 use crate::ledger::{self, LedgerError};
 use crate::reload::{NotReloaded, Reloader};
 use crate::report::Report;
@@ -134,7 +135,7 @@ impl Admin {
             Explain::PATH => good(&self.explain(read(body)?).await?),
             EXPORT_PATH => self.export(read(body)?),
             BACKUP_PATH => self.backup(read(body)?)?,
-            FOLLOW_PATH => self.follow(read(body)?)?,
+            FOLLOW_PATH => self.follow(read(body)?).await?,
             _ => return Err(unknown()),
         })
     }
@@ -166,10 +167,11 @@ impl Admin {
         let doubts = Doubts { reward: doubt.reward.as_deref(), serial: serial.transpose()?, all: doubt.all };
         let settled = self.intake.settle(&doubt.event_id, doubts, doubt.ran, uid).await;
         let Settled { rewards, next } = settled.map_err(not_done)?;
-        let how = if doubt.ran {
-            "its command counts as run, and the rest follows"
-        } else {
-            "its command is sent again"
+        let how = match (doubt.ran, rewards.len()) {
+            (true, 1) => "its command counts as run, and the rest follows",
+            (true, _) => "their commands count as run, and the rest follows",
+            (false, 1) => "its command is sent again",
+            (false, _) => "their commands are sent again",
         };
         let rewards = rewards.join(", ");
         if next.is_empty() {
@@ -197,7 +199,7 @@ impl Admin {
             server(&self.config.now(), name)?;
         }
         let retried = self.intake.retry_refused(which.server.as_deref(), uid).await;
-        let (retried, left) = retried.map_err(|error| failed(&error))?;
+        let (retried, left) = retried.map_err(not_done)?;
         let mut told = Vec::new();
         if retried > 0 {
             told.push(format!(
@@ -211,7 +213,11 @@ impl Admin {
                 counted(left, "vote")
             ));
         }
-        Ok(done(if told.is_empty() { "Nothing is refused.".to_owned() } else { told.join(" ") }))
+        if told.is_empty() {
+            let of = which.server.map_or_else(String::new, |name| format!(" of votes for {name}"));
+            told.push(format!("Nothing is refused{of}."));
+        }
+        Ok(done(told.join(" ")))
     }
 
     async fn cancel(&self, vote: Cancel, uid: u32) -> Result<Done, Refused> {
@@ -348,12 +354,12 @@ impl Admin {
         pieces(votes.map(|votes| Ok(lines(&votes?)?.into())))
     }
 
-    fn follow(&self, which: Follow) -> Result<Answer, Refused> {
+    async fn follow(&self, which: Follow) -> Result<Answer, Refused> {
         if let Some(name) = &which.server {
             server(&self.config.now(), name)?;
         }
         let (sender, answer) = in_pieces();
-        let mut news = self.intake.news(which);
+        let mut news = self.intake.news(which).await.map_err(|error| failed(&error))?;
         tokio::spawn(async move {
             loop {
                 let votes = tokio::select! {

@@ -43,8 +43,8 @@ const ACCEPT_TOLD: Duration = Duration::from_secs(60);
 /// How long a shutdown waits for answers that are being written.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// How long a client may leave a piece of an answer where it is: what the next one is read from is kept open meanwhile.
-const TAKE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may leave a piece of an answer where it is: a backup keeps the ledger from using its room again.
+const TAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An answer: whole, or in pieces.
 pub type Answer = Response<Either<Full<Bytes>, Pieces>>;
@@ -73,6 +73,8 @@ pub trait Listener {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// What is known of who is at its other end.
     type Peer: Copy + Send + 'static;
+    /// Whether a client that has said all that it wants to say may still want its answer. Else it has hung up.
+    const HALF_CLOSE: bool;
 
     /// Waits for the next connection.
     fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
@@ -81,6 +83,7 @@ pub trait Listener {
 impl Listener for TcpListener {
     type Stream = tokio::net::TcpStream;
     type Peer = ();
+    const HALF_CLOSE: bool = true;
 
     async fn next(&self) -> io::Result<(Self::Stream, ())> {
         Ok((self.accept().await?.0, ()))
@@ -91,6 +94,8 @@ impl Listener for UnixListener {
     type Stream = tokio::net::UnixStream;
     /// The number of the user.
     type Peer = u32;
+    /// Somebody who follows votes hangs up long before the answer ends, and that has to be noticed.
+    const HALF_CLOSE: bool = false;
 
     async fn next(&self) -> io::Result<(Self::Stream, u32)> {
         let (stream, _) = self.accept().await?;
@@ -110,8 +115,7 @@ where
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        // A client that has said all that it wants to say still wants its answer.
-        .half_close(true)
+        .half_close(L::HALF_CLOSE)
         .max_headers(MOST_HEADERS)
         .max_buf_size(LONGEST_HEAD);
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
@@ -190,7 +194,7 @@ pub fn in_pieces() -> (mpsc::Sender<Option<Bytes>>, Answer) {
 }
 
 /// An answer of these pieces. Each is made when the one before was taken, without keeping others from their work. It
-/// breaks off at an error, and where the client takes nothing for a minute.
+/// breaks off at an error, and where the client takes nothing for half a minute.
 pub fn pieces(mut pieces: impl Iterator<Item = io::Result<Bytes>> + Send + 'static) -> Answer {
     let (sender, answer) = in_pieces();
     tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! Votes as they come to stand differently, for whoever watches.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,69 +11,93 @@ use super::Intake;
 use super::inspect::row;
 use crate::control::{Follow, Row};
 use crate::domain::event::EventKey;
-use crate::ledger::LedgerError;
+use crate::domain::grant::Stage;
+use crate::ledger::{self, LedgerError, Record};
 
-/// How often it is looked what those that wait wait for, which no record says.
+/// How often it is looked what has changed: what those that wait wait for is in no record.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Hears of votes as they come to stand differently.
 #[derive(Debug)]
 pub struct News {
     intake: Arc<Intake>,
-    which: Follow,
+    which: Arc<Follow>,
     written: broadcast::Receiver<EventKey>,
-    /// Those that wait, as they were told last.
-    waiting: HashMap<EventKey, Row>,
     ticks: Interval,
+    /// How those stand that are open.
+    open: HashMap<EventKey, Row>,
 }
 
 impl Intake {
     /// Hears of votes from now on.
-    pub fn news(self: &Arc<Self>, which: Follow) -> News {
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger fails.
+    pub async fn news(self: &Arc<Self>, which: Follow) -> Result<News, LedgerError> {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let written = self.ledger.written();
-        News { intake: Arc::clone(self), which, written, waiting: HashMap::new(), ticks }
+        let (written, which) = (self.ledger.written(), Arc::new(which));
+        let mut news = News { intake: Arc::clone(self), which, written, ticks, open: HashMap::new() };
+        // How they stand now is no news.
+        news.look(BTreeSet::new()).await?;
+        Ok(news)
     }
 }
 
 impl News {
-    /// Waits for votes that are meant and stand differently, as they stand then. `None` once Votive is stopped, or where so
-    /// many were written that some were missed.
+    /// Waits for votes that are meant and stand differently, as they stand then, the oldest first. `None` once Votive is
+    /// stopped, or where so many were written that some were missed.
     ///
     /// # Errors
     /// [`LedgerError`] where the ledger fails.
     pub async fn next(&mut self) -> Result<Option<Vec<Row>>, LedgerError> {
+        let mut written = BTreeSet::new();
         loop {
-            let events: Vec<EventKey> = tokio::select! {
+            tokio::select! {
                 event = self.written.recv() => match event {
-                    Ok(event) => vec![event],
+                    Ok(event) => drop(written.insert(event)),
                     Err(_) => return Ok(None),
                 },
-                _ = self.ticks.tick() => self.waiting.keys().cloned().collect(),
                 () = self.intake.shutdown.cancelled() => return Ok(None),
-            };
-            let mut news = Vec::new();
-            for event in events {
-                news.extend(self.look_at(event)?);
-            }
-            if !news.is_empty() {
-                return Ok(Some(news));
+                _ = self.ticks.tick() => {
+                    let news = self.look(std::mem::take(&mut written)).await?;
+                    if !news.is_empty() {
+                        return Ok(Some(news));
+                    }
+                }
             }
         }
     }
 
-    /// How a vote stands, if it is meant and was not told so.
-    fn look_at(&mut self, event: EventKey) -> Result<Option<Row>, LedgerError> {
-        let Some(record) = self.intake.ledger.get(&event)? else { return Ok(None) };
-        let row = row(&record.grant, &self.intake.config.now(), &self.intake.servers);
-        if !self.which.includes(&row) || self.waiting.get(&event) == Some(&row) {
-            return Ok(None);
-        }
-        match record.grant.is_open() {
-            true => drop(self.waiting.insert(event, row.clone())),
-            false => drop(self.waiting.remove(&event)),
-        }
-        Ok(Some(row))
+    /// What stands differently than at the last look: of those that are open, and of those that were `written` since.
+    async fn look(&mut self, written: BTreeSet<EventKey>) -> Result<Vec<Row>, LedgerError> {
+        let (intake, which) = (Arc::clone(&self.intake), Arc::clone(&self.which));
+        let read = move || {
+            let (config, mut open, mut ended) = (intake.config.now(), HashMap::new(), Vec::new());
+            let mut add = |Record { grant, .. }: Record| {
+                let row = row(&grant, &config, &intake.servers);
+                match which.includes(&row) {
+                    true if grant.is_open() => drop(open.insert(grant.event, row)),
+                    true if grant.stage != Stage::Pruned => ended.push(row),
+                    _ => {}
+                }
+            };
+            intake.ledger.each_open(&mut add)?;
+            for event in &written {
+                intake
+                    .ledger
+                    .get(event)?
+                    .filter(|record| !record.grant.is_open())
+                    .into_iter()
+                    .for_each(&mut add);
+            }
+            Ok((open, ended))
+        };
+        let (open, mut news) = ledger::reading(read).await?;
+        let differs = |(event, row): &(&EventKey, &Row)| self.open.get(event) != Some(row);
+        news.extend(open.iter().filter(differs).map(|(_, row)| row.clone()));
+        news.sort_by_key(|row| row.received_at);
+        self.open = open;
+        Ok(news)
     }
 }

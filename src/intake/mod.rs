@@ -7,7 +7,7 @@ mod operator;
 
 pub use follow::News;
 pub use inspect::Open;
-pub use operator::{Doubts, NotDone, Settled};
+pub use operator::{NotDone, Settled};
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -247,7 +247,7 @@ impl Intake {
     async fn redelivered(&self, grant: Grant, follower: &Follower) -> Result<Option<Grant>, LedgerError> {
         let config = self.config.now();
         // A redelivery fits every grant.
-        match self.plan(&config, &grant.event, grant.vote(), None, |with| Fact::Redelivered(with)).await? {
+        match self.plan(&config, &grant.event, grant.vote(), None, Fact::Redelivered).await? {
             Ok(again) if again.actions() == [Action::Fetch] => {
                 self.fetch(&again.event, follower, false).await
             }

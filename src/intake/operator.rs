@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Intake;
 use crate::domain::act::{Act, Deed};
 use crate::domain::award::{Award, AwardFact, AwardState, Step};
+use crate::domain::doubts::Doubts;
 use crate::domain::event::{EventKey, TEST_VOTE};
 use crate::domain::grant::{Action, Fact, Grant, Illegal, Stage};
 use crate::domain::plan::Planning;
@@ -21,40 +22,6 @@ use crate::ledger::{self, By, Cursor, LedgerError, Place, Record};
 
 /// How many grants are pruned in one transaction.
 const PRUNED_AT_ONCE: usize = 256;
-
-/// What of a vote is meant to be settled: the one doubt that there is, or less, or all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Doubts<'a> {
-    /// Only of this reward.
-    pub reward: Option<&'a str>,
-    /// Only this step, by its serial number.
-    pub serial: Option<u32>,
-    /// Several at once, with one answer.
-    pub all: bool,
-}
-
-impl Doubts<'_> {
-    /// Which awards of a grant are meant, by their places, each with its next step, which is in doubt. What its receipt
-    /// will tell is meant only where that is named, or where nothing else is in doubt.
-    fn of<'g>(&self, grant: &'g Grant) -> Vec<(usize, &'g Award, &'g Step)> {
-        let awards = grant.plan().map_or(&[][..], |plan| &plan.awards).iter().enumerate();
-        let in_doubt = awards
-            .filter(|(_, award)| since(award).is_some())
-            .filter_map(|(index, award)| Some((index, award, award.next_step()?)))
-            .filter(|(_, award, _)| self.reward.is_none_or(|name| name == award.reward))
-            .filter(|(.., step)| self.serial.is_none_or(|serial| serial == step.serial));
-        let (told, asked): (Vec<_>, Vec<_>) = in_doubt.partition(|(_, award, _)| award.awaits_receipt());
-        if asked.is_empty() { told } else { asked }
-    }
-}
-
-/// Since when an award is in doubt, if it is.
-fn since(award: &Award) -> Option<Timestamp> {
-    match award.state {
-        AwardState::InDoubt { since, .. } => Some(since),
-        _ => None,
-    }
-}
 
 /// What was settled.
 #[derive(Debug)]
@@ -144,7 +111,8 @@ impl Intake {
                 let same = |grant: &&Grant| {
                     let now = grant.plan().and_then(|plan| plan.awards.get(index));
                     let step = now.and_then(Award::next_step);
-                    step.is_some_and(|step| step.serial == serial) && now.and_then(since) == since(award)
+                    step.is_some_and(|step| step.serial == serial)
+                        && now.and_then(Award::in_doubt_since) == award.in_doubt_since()
                 };
                 let fact = Fact::Award(index, AwardFact::Settled { ran });
                 let after = grant.filter(same).ok_or(None)?.apply(fact, act.at).map_err(Some)?;
@@ -166,7 +134,7 @@ impl Intake {
         };
         let grant = after.ok_or_else(nothing)?;
         let awards = grant.plan().map_or(&[][..], |plan| &plan.awards);
-        let in_doubt = |award: &&Award| settled.contains(&award.reward) && since(award).is_some();
+        let in_doubt = |award: &&Award| settled.contains(&award.reward) && award.in_doubt_since().is_some();
         let next: Vec<Step> = awards.iter().filter(in_doubt).filter_map(Award::next_step).cloned().collect();
         self.surroundings.report.doubts(&grant, |award| in_doubt(&award), &self.config.now());
         self.go_on(&grant);
@@ -248,12 +216,12 @@ impl Intake {
     /// after this, and how many were left alone.
     ///
     /// # Errors
-    /// [`LedgerError`] where the ledger fails.
+    /// [`NotDone`] where the ledger fails, or Votive is stopped in the middle of it.
     pub async fn retry_refused(
         self: &Arc<Self>,
         server: Option<&str>,
         uid: u32,
-    ) -> Result<(usize, usize), LedgerError> {
+    ) -> Result<(usize, usize), NotDone> {
         let ledger = self.ledger.clone();
         let refused = move || -> Result<Vec<EventKey>, LedgerError> {
             let grants = ledger.grants(&By::Refused, Timestamp::MIN..Timestamp::MAX, Place::Any)?;
@@ -262,20 +230,21 @@ impl Intake {
         let (mut retried, mut left) = (0, 0);
         for event in ledger::reading(refused).await? {
             if self.shutdown.is_cancelled() {
-                break;
+                let tried = format!("{retried} were tried again. The others are refused as before.");
+                return Err(NotDone::NotNow(format!(
+                    "Votive is stopping: of the votes that are refused, {tried}"
+                )));
             }
-            let Some(Record { grant, .. }) = self.ledger.get(&event)? else { continue };
-            // Somebody else may have been faster.
-            if !grant.is_refused() {
-                continue;
-            }
+            // Somebody else may have been faster, here and below.
+            let refused = |record: &Record| record.grant.is_refused();
+            let Some(Record { grant, .. }) = self.ledger.get(&event)?.filter(refused) else { continue };
             let config = self.config.now();
             let of = grant.vote().and_then(|vote| config.server(&vote.server)).map(|server| &server.name);
             if server.is_none_or(|name| of.is_some_and(|of| of == name)) {
                 match self.reopen(grant, uid, |with| Fact::Redelivered(with)).await {
                     Ok(_) => retried += 1,
-                    Err(NotDone::Ledger(error)) => return Err(error),
-                    Err(_) => left += 1,
+                    Err(why @ NotDone::Ledger(_)) => return Err(why),
+                    Err(_) => left += usize::from(self.ledger.get(&event)?.as_ref().is_some_and(refused)),
                 }
             }
         }

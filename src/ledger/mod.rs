@@ -61,8 +61,10 @@ const PAUSES: &[u8] = b"pauses";
 /// When it was last restored, if it was.
 const RESTORED_AT: &[u8] = b"restored_at";
 
-/// Requests that may wait for the writer, more than that wait at the door; and news that may wait for whoever hears of it.
+/// Requests that may wait for the writer; more than that wait at the door.
 const QUEUE: usize = 1024;
+/// News that may wait for whoever hears of it.
+const NEWS: usize = 4096;
 
 /// A handle to the ledger; clones share one file and one writer.
 #[derive(Clone, Debug)]
@@ -140,7 +142,7 @@ impl Ledger {
         let (requests, queue) = mpsc::channel(QUEUE);
         let (database, marker) = (Arc::new(database), marker.map(Arc::new));
         let (failure, instruments) = (Failure::default(), Instruments::default());
-        let (written, _) = broadcast::channel(QUEUE);
+        let (written, _) = broadcast::channel(NEWS);
         let writer = Writer {
             database: Arc::clone(&database),
             marker: marker.clone(),
@@ -151,8 +153,8 @@ impl Ledger {
         (Ledger { database, marker, restored_at, requests, failure, instruments, written }, writer, queue)
     }
 
-    /// Hears of the event of each grant that is written from now on, once that is durable. Whoever falls behind by more
-    /// than a thousand is told that some were missed.
+    /// Hears of the event of each grant that stands differently from now on, once that is durable. Whoever falls behind by
+    /// more than four thousand is told that some were missed.
     pub fn written(&self) -> broadcast::Receiver<EventKey> {
         self.written.subscribe()
     }
@@ -269,7 +271,7 @@ impl Ledger {
     /// [`LedgerError::Conflict`] if the record was written since; [`LedgerError::Failed`] where nothing can be
     /// written any more.
     pub async fn put(&self, grant: &Grant, expected: Revision) -> Result<Revision, LedgerError> {
-        self.put_counted(grant, expected, &[]).await
+        self.put_counted(grant, expected, &[], true).await
     }
 
     /// The same, and in the same transaction counters, if these still have their revisions, too.
@@ -278,10 +280,11 @@ impl Ledger {
         grant: &Grant,
         expected: Revision,
         counters: &[CounterRecord],
+        is_news: bool,
     ) -> Result<Revision, LedgerError> {
         let failed = |error| self.failure.set(&error);
         let mut changes = Vec::with_capacity(1 + counters.len());
-        changes.push(grant_change(grant, expected).map_err(failed)?);
+        changes.push(Change { is_news, ..grant_change(grant, expected).map_err(failed)? });
         for counter in counters {
             changes.push(counter_change(counter).map_err(failed)?);
         }
@@ -295,7 +298,11 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Conflict`] if one was written since; [`LedgerError::Failed`] where the ledger fails.
     pub async fn put_all(&self, grants: &[(Grant, Revision)]) -> Result<(), LedgerError> {
-        let changes = grants.iter().map(|(grant, expected)| grant_change(grant, *expected));
+        // Of the others, nothing is known of how they stood.
+        let change = |(grant, expected): &(Grant, Revision)| -> Result<Change, Unreadable> {
+            Ok(Change { is_news: *expected == Revision::NONE, ..grant_change(grant, *expected)? })
+        };
+        let changes = grants.iter().map(change);
         let changes =
             changes.collect::<Result<Vec<Change>, _>>().map_err(|error| self.failure.set(&error))?;
         self.change(changes).await
@@ -422,7 +429,7 @@ impl Ledger {
                 Err(refused) => return Ok(Err(refused)),
             };
             let revision = record.as_ref().map_or(Revision::NONE, |record| record.revision);
-            if record.is_some_and(|record| record.grant == grant) {
+            if record.as_ref().is_some_and(|record| record.grant == grant) {
                 return Ok(Ok(grant));
             }
             let counted = counters.zip(counted).map(|(keys, counted)| {
@@ -436,7 +443,9 @@ impl Ledger {
                     record(&keys.network, counted.network, revisions.network),
                 ]
             });
-            match self.put_counted(&grant, revision, counted.as_ref().map_or(&[], |pair| pair)).await {
+            let counted = counted.as_ref().map_or(&[][..], |pair| pair);
+            let is_news = record.is_none_or(|record| !record.grant.stands_like(&grant));
+            match self.put_counted(&grant, revision, counted, is_news).await {
                 Ok(revision) => {
                     about(event).in_scope(|| tracing::debug!(revision = revision.number(), "recorded"));
                     return Ok(Ok(grant));

@@ -50,6 +50,8 @@ pub(super) struct Change {
     pub(super) attended: Option<Attended>,
     /// Of a grant.
     pub(super) index: Vec<Entry>,
+    /// Whether whoever hears of grants is told: of one that stands differently than before.
+    pub(super) is_news: bool,
 }
 
 impl Change {
@@ -60,7 +62,7 @@ impl Change {
         bytes: Vec<u8>,
         expected: Revision,
     ) -> Self {
-        Change { table, key, bytes, expected, attended: None, index: Vec::new() }
+        Change { table, key, bytes, expected, attended: None, index: Vec::new(), is_news: false }
     }
 }
 
@@ -70,7 +72,7 @@ pub(super) struct Writer {
     pub(super) marker: Option<Arc<Marker>>,
     pub(super) failure: Failure,
     pub(super) instruments: Instruments,
-    /// Is told of each grant that was written, once that is durable.
+    /// Is told of each grant that stands differently, once that is durable.
     pub(super) written: broadcast::Sender<EventKey>,
 }
 
@@ -115,8 +117,8 @@ impl Writer {
         match written.map_err(|error| self.failure.set(&error)) {
             Ok(outcomes) => {
                 for (put, _) in puts.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()) {
-                    let grants = put.iter().filter(|change| change.attended.is_some());
-                    for event in grants.filter_map(|change| record::event(&change.key)) {
+                    let news = put.iter().filter(|change| change.is_news);
+                    for event in news.filter_map(|change| record::event(&change.key)) {
                         // Mostly nobody listens.
                         drop(self.written.send(event));
                     }

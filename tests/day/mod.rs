@@ -98,6 +98,7 @@ impl VoteApi for Told {
 struct Door(Mutex<mpsc::UnboundedReceiver<DuplexStream>>);
 
 impl Listener for Door {
+    const HALF_CLOSE: bool = true;
     type Stream = DuplexStream;
     type Peer = ();
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use votive::domain::act::{Act, Deed};
 use votive::domain::award::{AwardFact, AwardState, Finish, Receipt, Step};
+use votive::domain::doubts::Doubts;
 use votive::domain::event::{EventKey, REPLAY, TEST_VOTE};
 use votive::domain::grant::{Action, Fact, Grant, Stage};
 use votive::domain::outline::{Awaited, State};
@@ -80,6 +81,24 @@ fn only_a_retry_reopens_what_was_closed() {
     assert_eq!(state(&closed), "closed");
     let grant = apply(&closed, Fact::Retried(planning(target(&rewards), 9)));
     assert_eq!(state(&grant), "planned");
+}
+
+#[test]
+fn what_a_receipt_will_tell_is_asked_of_nobody_unless_it_is_named_or_all_that_there_is() {
+    let rewards = [reward("told", &[("give {player} x", PLAIN)]), reward("asked", &[("y", ANYTIME)])];
+    let announced = AwardFact::Intent { announced_to: Some("127.0.0.1:25575".to_owned()) };
+    let doubt = AwardFact::NoOutcome { reason: "?".to_owned() };
+    let told = facts(&planned(&rewards), 0, &[announced, doubt.clone()]);
+    let both = facts(&told, 1, &[INTENT, doubt]);
+    let of = |grant: &Grant, doubts: Doubts<'_>| -> Vec<usize> {
+        doubts.of(grant).into_iter().map(|(index, ..)| index).collect()
+    };
+    assert_eq!(of(&told, Doubts::default()), [0]);
+    assert_eq!(of(&both, Doubts::default()), [1]);
+    assert_eq!(of(&both, Doubts { all: true, ..Doubts::default() }), [1]);
+    assert_eq!(of(&both, Doubts { reward: Some("told"), ..Doubts::default() }), [0]);
+    assert_eq!(of(&both, Doubts { serial: Some(0), ..Doubts::default() }), [0]);
+    assert!(of(&both, Doubts { reward: Some("told"), serial: Some(1), all: false }).is_empty());
 }
 
 /// Something at a time.

@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep};
 use votive::config::GameServer;
 use votive::domain::act::{Act as Recorded, Deed};
 use votive::domain::award::{AwardState, Finish, Step};
+use votive::domain::doubts::Doubts;
 use votive::domain::event::{EventKey, REPLAY};
 use votive::domain::grant::{Grant, Stage};
 use votive::domain::replay::Selection;
-use votive::intake::{Doubts, Intake, NotDone};
+use votive::intake::{Intake, NotDone};
 use votive::ledger::{By, Ledger, Place, Record};
 
 use crate::api::{PLAYERS, PLAYERS_AGAIN, event};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use votive::domain::award::{Award, AwardState, Receipt};
 use votive::domain::grant::{Grant, Stage};
-use votive::intake::{Doubts, Intake, NotDone};
+use votive::intake::{Intake, NotDone};
 
 use crate::api::{NAMELESS, Weather, event};
 use crate::disk::Loss;
