@@ -156,7 +156,8 @@ impl Shown {
             Format::Json => json::line(&vote)?,
             Format::Text => crate::say!("{}", cells(&vote).join("  ")),
         }
-        (self.open.remove(&vote.event_id), self.ended.remove(&vote.event_id));
+        self.open.remove(&vote.event_id);
+        self.ended.remove(&vote.event_id);
         match vote.state {
             State::Granted | State::Closed => drop(self.ended.insert(vote.event_id, vote.state)),
             _ => drop(self.open.insert(vote.event_id.clone(), vote)),

@@ -326,10 +326,10 @@ mod tests {
         let down = Down { why: "is away".to_owned(), wait: Wait::Server, since: Instant::now() };
         advance(Duration::from_secs(10)).await;
         let down = |_: &GameServer| Some(Hindrance::Down(down.clone()));
-        let found = oldest(grants.iter(), &down, 100).unwrap();
+        let found = oldest(grants.iter(), down, 100).unwrap();
         assert_eq!(found.what, "e-player of Steve waits for survival");
         assert_eq!((found.age.as_secs(), found.waiting), (10, 2), "not for the time before");
-        let late = oldest(grants[2..].iter(), &down, 100).unwrap();
+        let late = oldest(grants[2..].iter(), down, 100).unwrap();
         assert_eq!(late.age.as_secs(), 5);
     }
 
