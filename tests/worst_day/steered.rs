@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use votive::domain::award::{Award, AwardState, Receipt};
+use votive::domain::doubts::Doubts;
 use votive::domain::grant::{Grant, Stage};
 use votive::intake::{Intake, NotDone};
 
