@@ -111,7 +111,7 @@ fn check_id(event_id: &str) -> Result<(), Refused> {
     Err((StatusCode::NOT_FOUND, text))
 }
 
-fn failed(error: &LedgerError) -> Refused {
+fn failed(error: LedgerError) -> Refused {
     (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
@@ -154,7 +154,7 @@ impl Admin {
             .intake
             .test_vote(&vote.player, &server.name, uid, Instant::now() + PATIENCE)
             .await
-            .map_err(|error| failed(&error))?;
+            .map_err(failed)?;
         tell(&event, &server.name, standing).map(done)
     }
 
@@ -248,8 +248,7 @@ impl Admin {
     async fn pause(&self, pause: Pause, uid: u32) -> Result<Done, Refused> {
         let config = self.config.now();
         let server = server(&config, &pause.server)?;
-        let (is_new, name) =
-            (self.intake.pause(server, uid).await.map_err(|error| failed(&error))?, &server.name);
+        let (is_new, name) = (self.intake.pause(server, uid).await.map_err(failed)?, &server.name);
         Ok(done(match is_new {
             true => format!(
                 "Paused {name}: nothing is sent there, also after a restart, until votive resume {name}. Votes are recorded and wait."
@@ -261,8 +260,7 @@ impl Admin {
     async fn resume(&self, resume: Resume, uid: u32) -> Result<Done, Refused> {
         let config = self.config.now();
         let server = server(&config, &resume.server)?;
-        let (resumed, name) =
-            (self.intake.resume(server, uid).await.map_err(|error| failed(&error))?, &server.name);
+        let (resumed, name) = (self.intake.resume(server, uid).await.map_err(failed)?, &server.name);
         Ok(done(match resumed {
             Some(1) => format!("Resumed {name}; 1 vote is open there."),
             Some(open) => format!("Resumed {name}; {open} votes are open there."),
@@ -294,7 +292,7 @@ impl Admin {
     }
 
     async fn prune(&self, prune: Prune, uid: u32) -> Result<Done, Refused> {
-        let pruned = self.intake.prune(prune.before, uid).await.map_err(|error| failed(&error))?;
+        let pruned = self.intake.prune(prune.before, uid).await.map_err(failed)?;
         let before = prune.before.strftime("%Y-%m-%d %H:%M UTC");
         Ok(done(format!(
             "Pruned {} from before {before}. That they were rewarded stays known, so none of them is rewarded again. The file keeps its size; new votes take the room.",
@@ -304,9 +302,9 @@ impl Admin {
 
     async fn status(&self, GetStatus {}: GetStatus) -> Result<Status, Refused> {
         let config = self.config.now();
-        let open = self.intake.open().await.map_err(|error| failed(&error))?;
+        let open = self.intake.open().await.map_err(failed)?;
         let last = List { limit: LAST_VOTES, ..List::default() };
-        let last = self.intake.votes(last, None).await.map_err(|error| failed(&error))?.votes;
+        let last = self.intake.votes(last, None).await.map_err(failed)?.votes;
         let ledger = config.state_dir.join(ledger::NAME);
         let (path, read_at) = self.reloader.source();
         Ok(Status {
@@ -338,7 +336,7 @@ impl Admin {
         let Ok(before) = before else {
             return bad("next has to be what the page before had as its next.".to_owned());
         };
-        self.intake.votes(list, before).await.map_err(|error| failed(&error))
+        self.intake.votes(list, before).await.map_err(failed)
     }
 
     async fn explain(&self, Explain { asked, last }: Explain) -> Result<Explained, Refused> {
@@ -346,7 +344,7 @@ impl Admin {
             let text = format!("last has to be a number from 1 to {MOST_STORIES}.");
             return Err((StatusCode::BAD_REQUEST, text));
         }
-        self.intake.explain(&asked, last).await.map_err(|error| failed(&error))
+        self.intake.explain(&asked, last).await.map_err(failed)
     }
 
     fn export(&self, Export { since }: Export) -> Answer {
@@ -359,7 +357,7 @@ impl Admin {
             server(&self.config.now(), name)?;
         }
         let (sender, answer) = in_pieces();
-        let mut news = self.intake.news(which).await.map_err(|error| failed(&error))?;
+        let mut news = self.intake.news(which).await.map_err(failed)?;
         tokio::spawn(async move {
             loop {
                 let votes = tokio::select! {
@@ -378,7 +376,7 @@ impl Admin {
     }
 
     fn backup(&self, Backup {}: Backup) -> Result<Answer, Refused> {
-        Ok(pieces(self.intake.backup().map_err(|error| failed(&error))?))
+        Ok(pieces(self.intake.backup().map_err(failed)?))
     }
 }
 
@@ -402,7 +400,7 @@ fn not_done(why: NotDone) -> Refused {
         NotDone::Unknown(_) => StatusCode::NOT_FOUND,
         NotDone::NotNow(_) => StatusCode::CONFLICT,
         NotDone::TooMuch(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        NotDone::Ledger(error) => return failed(&error),
+        NotDone::Ledger(error) => return failed(error),
     };
     (status, why.to_string())
 }
