@@ -37,6 +37,7 @@ fn normal(text: &str) -> String {
     let parts = [
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<- - - time - - - >"),
         (r"--(since|until) [0-9T:.Z-]+", "--$1 <time>"),
+        (r"[0-9]+ seconds? ago", "<span> ago"),
         (r"\b(test|replay)-[0-9a-f]{16}\b", "$1-<id>"),
         (r"\b(root|the user \d+)\b", "<user>"),
         (r"\b(Root|The user \d+)\b", "<User>"),

@@ -1,11 +1,12 @@
 //! `votive status`: how the running daemon and its game servers fare, at a glance.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::table::{self, cell};
 use super::{Format, Options, Outcome, client, json, votes, when};
 use crate::control::{GetStatus, Server, Status};
-use crate::domain::outline::Awaited;
+use crate::domain::outline::{Awaited, span};
 use crate::text::{counted, visible};
 
 /// How to print it.
@@ -74,10 +75,10 @@ fn print(status: &Status) -> io::Result<()> {
 }
 
 fn cells(server: &Server) -> [String; 8] {
-    let ago = |seconds: u64| format!("{} ago", when::seconds(seconds));
+    let ago = |seconds: u64| format!("{} ago", span(Duration::from_secs(seconds)));
     let stands = match (&server.paused_since, server.down_seconds, server.answered_seconds) {
         (Some(since), ..) => format!("paused since {}", when::shown(*since)),
-        (None, Some(seconds), _) => format!("down for {}", when::seconds(seconds)),
+        (None, Some(seconds), _) => format!("down for {}", span(Duration::from_secs(seconds))),
         (None, None, _) if server.was_down => "down when last needed".to_owned(),
         (None, None, Some(_)) => "up".to_owned(),
         (None, None, None) => "not needed yet".to_owned(),

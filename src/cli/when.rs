@@ -48,16 +48,6 @@ pub(super) fn shown(at: Timestamp) -> String {
     at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// So many seconds, for a person: `5 s`, `3 min`, `2 h`, `4 d`.
-pub(super) fn seconds(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,10 +72,5 @@ mod tests {
             assert!(moment(wrong).unwrap_err().to_string().starts_with("is no time: "), "{wrong}");
         }
         assert_eq!(moment("99999y").unwrap_err().to_string(), "is too long ago");
-    }
-
-    #[test]
-    fn seconds_for_a_person() {
-        assert_eq!([5, 180, 7_200, 200_000].map(seconds), ["5 s", "3 min", "2 h", "2 d"]);
     }
 }

@@ -1,6 +1,7 @@
-//! How a grant stands, in a word, and what it waits for, in words for the owner.
+//! How a grant stands, in a word, what it waits for, and for how long, in words for the owner.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +93,18 @@ impl Awaited {
     }
 }
 
+/// A span of time as people say it, roughly.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (number, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
 impl Grant {
     /// How it stands. Of what stands differently, the part that most needs somebody's attention is told.
     pub fn state(&self) -> State {
@@ -181,5 +194,28 @@ impl Grant {
             }),
         };
         plan.awards.iter().filter_map(awaited).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans() {
+        let said = [0, 1, 119, 120, 7_199, 7_200, 172_799, 172_800].map(Duration::from_secs).map(span);
+        assert_eq!(
+            said,
+            [
+                "0 seconds",
+                "1 second",
+                "119 seconds",
+                "2 minutes",
+                "119 minutes",
+                "2 hours",
+                "47 hours",
+                "2 days"
+            ]
+        );
     }
 }

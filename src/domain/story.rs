@@ -307,16 +307,5 @@ fn user(uid: u32) -> String {
     if uid == 0 { "root".to_owned() } else { format!("the user {uid}") }
 }
 
-/// How long ago something was, roughly.
-fn lasted(since: Timestamp, now: Timestamp) -> String {
-    let minutes = now.duration_since(since).as_mins();
-    match minutes {
-        ..1 => "less than a minute".to_owned(),
-        1..120 => format!("{minutes} min"),
-        120..2880 => format!("{} h", minutes / 60),
-        _ => format!("{} days", minutes / 1440),
-    }
-}
-
 #[cfg(test)]
 mod tests;

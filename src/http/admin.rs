@@ -111,8 +111,22 @@ fn check_id(event_id: &str) -> Result<(), Refused> {
     Err((StatusCode::NOT_FOUND, text))
 }
 
-fn failed(error: LedgerError) -> Refused {
-    (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+impl From<LedgerError> for Refused {
+    fn from(error: LedgerError) -> Self {
+        (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+impl From<NotDone> for Refused {
+    fn from(why: NotDone) -> Self {
+        let status = match why {
+            NotDone::Unknown(_) => StatusCode::NOT_FOUND,
+            NotDone::NotNow(_) => StatusCode::CONFLICT,
+            NotDone::TooMuch(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            NotDone::Ledger(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, why.to_string())
+    }
 }
 
 impl Admin {
@@ -150,11 +164,8 @@ impl Admin {
         let server = server(&config, &vote.server)?;
         PlayerName::parse(&vote.player, config.players.bedrock_prefix)
             .map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, format!("That is no player's name: {why}.")))?;
-        let (event, standing) = self
-            .intake
-            .test_vote(&vote.player, &server.name, uid, Instant::now() + PATIENCE)
-            .await
-            .map_err(failed)?;
+        let (event, standing) =
+            self.intake.test_vote(&vote.player, &server.name, uid, Instant::now() + PATIENCE).await?;
         tell(&event, &server.name, standing).map(done)
     }
 
@@ -166,7 +177,7 @@ impl Admin {
         });
         let doubts = Doubts { reward: doubt.reward.as_deref(), serial: serial.transpose()?, all: doubt.all };
         let settled = self.intake.settle(&doubt.event_id, doubts, doubt.ran, uid).await;
-        let Settled { rewards, next } = settled.map_err(not_done)?;
+        let Settled { rewards, next } = settled?;
         let how = match (doubt.ran, rewards.len()) {
             (true, 1) => "its command counts as run, and the rest follows",
             (true, _) => "their commands count as run, and the rest follows",
@@ -190,7 +201,7 @@ impl Admin {
     async fn retry(&self, vote: Retry, uid: u32) -> Result<Done, Refused> {
         check_id(&vote.event_id)?;
         let retried = self.intake.retry(&vote.event_id, uid, Instant::now() + PATIENCE).await;
-        let (event, server, standing) = retried.map_err(not_done)?;
+        let (event, server, standing) = retried?;
         tell(&event, &server, standing).map(done)
     }
 
@@ -199,7 +210,7 @@ impl Admin {
             server(&self.config.now(), name)?;
         }
         let retried = self.intake.retry_refused(which.server.as_deref(), uid).await;
-        let (retried, left) = retried.map_err(not_done)?;
+        let (retried, left) = retried?;
         let mut told = Vec::new();
         if retried > 0 {
             told.push(format!(
@@ -222,7 +233,7 @@ impl Admin {
 
     async fn cancel(&self, vote: Cancel, uid: u32) -> Result<Done, Refused> {
         check_id(&vote.event_id)?;
-        let rewards = self.intake.cancel(&vote.event_id, uid).await.map_err(not_done)?;
+        let rewards = self.intake.cancel(&vote.event_id, uid).await?;
         let event = vote.event_id;
         Ok(done(match rewards.as_slice() {
             [] => format!("Cancelled the vote {event}. Only votive retry {event} reopens it."),
@@ -242,13 +253,13 @@ impl Admin {
             reward: replay.reward,
             again: replay.again,
         };
-        self.intake.replay(&server.name, selection, replay.apply.then_some(uid)).await.map_err(not_done)
+        Ok(self.intake.replay(&server.name, selection, replay.apply.then_some(uid)).await?)
     }
 
     async fn pause(&self, pause: Pause, uid: u32) -> Result<Done, Refused> {
         let config = self.config.now();
         let server = server(&config, &pause.server)?;
-        let (is_new, name) = (self.intake.pause(server, uid).await.map_err(failed)?, &server.name);
+        let (is_new, name) = (self.intake.pause(server, uid).await?, &server.name);
         Ok(done(match is_new {
             true => format!(
                 "Paused {name}: nothing is sent there, also after a restart, until votive resume {name}. Votes are recorded and wait."
@@ -260,7 +271,7 @@ impl Admin {
     async fn resume(&self, resume: Resume, uid: u32) -> Result<Done, Refused> {
         let config = self.config.now();
         let server = server(&config, &resume.server)?;
-        let (resumed, name) = (self.intake.resume(server, uid).await.map_err(failed)?, &server.name);
+        let (resumed, name) = (self.intake.resume(server, uid).await?, &server.name);
         Ok(done(match resumed {
             Some(1) => format!("Resumed {name}; 1 vote is open there."),
             Some(open) => format!("Resumed {name}; {open} votes are open there."),
@@ -292,7 +303,7 @@ impl Admin {
     }
 
     async fn prune(&self, prune: Prune, uid: u32) -> Result<Done, Refused> {
-        let pruned = self.intake.prune(prune.before, uid).await.map_err(failed)?;
+        let pruned = self.intake.prune(prune.before, uid).await?;
         let before = prune.before.strftime("%Y-%m-%d %H:%M UTC");
         Ok(done(format!(
             "Pruned {} from before {before}. That they were rewarded stays known, so none of them is rewarded again. The file keeps its size; new votes take the room.",
@@ -302,9 +313,9 @@ impl Admin {
 
     async fn status(&self, GetStatus {}: GetStatus) -> Result<Status, Refused> {
         let config = self.config.now();
-        let open = self.intake.open().await.map_err(failed)?;
+        let open = self.intake.open().await?;
         let last = List { limit: LAST_VOTES, ..List::default() };
-        let last = self.intake.votes(last, None).await.map_err(failed)?.votes;
+        let last = self.intake.votes(last, None).await?.votes;
         let ledger = config.state_dir.join(ledger::NAME);
         let (path, read_at) = self.reloader.source();
         Ok(Status {
@@ -336,7 +347,7 @@ impl Admin {
         let Ok(before) = before else {
             return bad("next has to be what the page before had as its next.".to_owned());
         };
-        self.intake.votes(list, before).await.map_err(failed)
+        Ok(self.intake.votes(list, before).await?)
     }
 
     async fn explain(&self, Explain { asked, last }: Explain) -> Result<Explained, Refused> {
@@ -344,7 +355,7 @@ impl Admin {
             let text = format!("last has to be a number from 1 to {MOST_STORIES}.");
             return Err((StatusCode::BAD_REQUEST, text));
         }
-        self.intake.explain(&asked, last).await.map_err(failed)
+        Ok(self.intake.explain(&asked, last).await?)
     }
 
     fn export(&self, Export { since }: Export) -> Answer {
@@ -357,7 +368,7 @@ impl Admin {
             server(&self.config.now(), name)?;
         }
         let (sender, answer) = in_pieces();
-        let mut news = self.intake.news(which).await.map_err(failed)?;
+        let mut news = self.intake.news(which).await?;
         tokio::spawn(async move {
             loop {
                 let votes = tokio::select! {
@@ -376,7 +387,7 @@ impl Admin {
     }
 
     fn backup(&self, Backup {}: Backup) -> Result<Answer, Refused> {
-        Ok(pieces(self.intake.backup().map_err(failed)?))
+        Ok(pieces(self.intake.backup()?))
     }
 }
 
@@ -393,16 +404,6 @@ fn lines(votes: &[Row]) -> serde_json::Result<Vec<u8>> {
 /// The game server of this name.
 fn server<'c>(config: &'c Config, name: &str) -> Result<&'c GameServer, Refused> {
     config.server_named(name).map_err(|why| (StatusCode::NOT_FOUND, why.to_string()))
-}
-
-fn not_done(why: NotDone) -> Refused {
-    let status = match why {
-        NotDone::Unknown(_) => StatusCode::NOT_FOUND,
-        NotDone::NotNow(_) => StatusCode::CONFLICT,
-        NotDone::TooMuch(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        NotDone::Ledger(error) => return failed(error),
-    };
-    (status, why.to_string())
 }
 
 fn tell(event: &EventKey, server: &str, standing: Standing) -> Result<String, (StatusCode, String)> {

@@ -376,13 +376,6 @@ fn votes_that_may_be_anybodys_are_named_up_to_a_number() {
 }
 
 #[test]
-fn times_that_have_passed_are_rough() {
-    let told = [30, 60, 7_000, 7_200, 172_800].map(|seconds| lasted(START, at(seconds)));
-    assert_eq!(told, ["less than a minute", "1 min", "116 min", "2 h", "2 days"]);
-    assert_eq!(lasted(at(60), START), "less than a minute", "the clock went back");
-}
-
-#[test]
 fn a_nickname_with_the_usual_prefix_may_be_a_bedrock_players() {
     let next = |nickname: &str| {
         let reason = "The vote has no player to reward: no.".to_owned();

@@ -1,10 +1,13 @@
 //! What is told of events that the ledger does not know.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::timeline::not_accepted;
-use super::{Moment, State, Story, lasted, listed};
+use super::{Moment, State, Story, listed};
 use crate::domain::arrival::{Arrival, Kind, Refusals};
+use crate::domain::outline::span;
 use crate::domain::standing::cause;
 
 impl Story {
@@ -129,9 +132,11 @@ impl Besides<'_> {
             };
             let id =
                 last.claim.event_id.as_ref().map_or_else(String::new, |id| format!(" (votive explain {id})"));
+            // Or no time ago, where the clock went back.
+            let ago = Duration::try_from(self.now.duration_since(last.at)).unwrap_or_default();
             notes.push(format!(
                 "Since Votive was started, {many} refused, the last one {} ago{id}: {}",
-                lasted(last.at, self.now),
+                span(ago),
                 last.refused().unwrap_or_default()
             ));
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::message::{Announcements, Gathered, Line, Message};
 use super::{Happening, Target};
 use crate::config::{About, Config};
-use crate::text::counted;
+use crate::domain::outline::span;
 
 /// How long the first happening of a message waits for others to join it.
 const GATHER: Duration = Duration::from_secs(2);
@@ -206,7 +206,7 @@ impl Gathering {
             }
             Happening::ServerBack { address } => {
                 if let Some(down) = self.down.remove(&address).filter(|down| down.told) {
-                    let what = format!("{} is back after {}", down.name, spoken(now - down.since));
+                    let what = format!("{} is back after {}", down.name, span(now - down.since));
                     self.tell(&Line { about: About::ServerDown, what, which: String::new() }, now);
                 }
             }
@@ -226,7 +226,7 @@ impl Gathering {
             let count = std::mem::take(&mut self.forged_untold);
             let what = format!(
                 "{count} deliveries were not signed by the platform, the last {FORGED} of them within {}. Somebody forges them, or Votive's signing token is not the one in the project's settings",
-                spoken(FORGED_WITHIN),
+                span(FORGED_WITHIN),
             );
             self.tell(&Line { about: About::Forged, what, which: String::new() }, now);
         }
@@ -242,7 +242,7 @@ impl Gathering {
             self.queue_told = Some(now);
             let what = format!(
                 "A vote has waited for {}: {what}. {waiting} in all wait for more than their players",
-                spoken(age)
+                span(age)
             );
             self.tell(&Line { about: About::Queue, what, which: String::new() }, now);
         }
@@ -288,7 +288,7 @@ impl Gathering {
                 let what = format!(
                     "{} has been down for {}: it {}. Its rewards wait and are issued when it is back",
                     down.name,
-                    spoken(now - down.since),
+                    span(now - down.since),
                     down.why
                 );
                 lines.push(Line { about: About::ServerDown, what, which: String::new() });
@@ -321,17 +321,6 @@ impl Gathering {
         let changed = outbox.failing == told;
         outbox.failing = !told;
         changed
-    }
-}
-
-/// A time as people say it.
-fn spoken(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..120 => counted(seconds, "second"),
-        120..7_200 => counted(seconds / 60, "minute"),
-        7_200..172_800 => counted(seconds / 3_600, "hour"),
-        _ => counted(seconds / 86_400, "day"),
     }
 }
 

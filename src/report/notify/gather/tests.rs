@@ -299,12 +299,3 @@ fn what_is_left_is_said_at_once_but_not_to_those_who_are_being_told() {
     assert_eq!(rest.len(), 1);
     assert_eq!((rest[0].0.name.as_str(), rest[0].1.text.as_str()), ("one", "refused (e-2)"));
 }
-
-#[test]
-fn times_are_said_as_people_say_them() {
-    let said = |seconds| spoken(Duration::from_secs(seconds));
-    assert_eq!(
-        [1, 119, 120, 7_199, 7_200, 172_800].map(said),
-        ["1 second", "119 seconds", "2 minutes", "119 minutes", "2 hours", "2 days"]
-    );
-}
