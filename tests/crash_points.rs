@@ -218,7 +218,7 @@ async fn what_an_operator_wanted_holds_although_the_daemon_died_before_it_said_s
     unheard(&mut rig, &replay).await;
     let again = rig.votive(&replay).await;
     assert!(
-        again.status.success() && String::from_utf8_lossy(&again.stdout).contains("left out"),
+        again.status.success() && String::from_utf8_lossy(&again.stdout).contains("Left out"),
         "{again:?}"
     );
     rig.until(|record| record.ran(&gift).len() == 2).await;
