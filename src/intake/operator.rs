@@ -201,7 +201,7 @@ impl Intake {
     ) -> Result<(EventKey, String, Standing), NotDone> {
         let grant = self.find(event_id)?;
         let (mut follower, _) = self.board.follow(&grant.event);
-        let again = self.reopen(grant, uid, retried).await?;
+        let again = self.reopen(grant, uid, as_retry).await?;
         let standing = self.outcome(&mut follower, deadline).await;
         // The vote may have been fetched only now.
         let record = self.ledger.get(&again.event)?;
@@ -241,7 +241,7 @@ impl Intake {
             let config = self.config.now();
             let of = grant.vote().and_then(|vote| config.server(&vote.server)).map(|server| &server.name);
             if server.is_none_or(|name| of.is_some_and(|of| of == name)) {
-                match self.reopen(grant, uid, redelivered).await {
+                match self.reopen(grant, uid, as_redelivery).await {
                     Ok(_) => retried += 1,
                     Err(why @ NotDone::Ledger(_)) => return Err(why),
                     Err(_) => left += usize::from(self.ledger.get(&event)?.as_ref().is_some_and(refused)),
@@ -316,10 +316,10 @@ impl Intake {
 
 // The variants themselves are functions of one lifetime, not of any.
 
-fn retried(with: Planning<'_>) -> Fact<'_> {
+fn as_retry(with: Planning<'_>) -> Fact<'_> {
     Fact::Retried(with)
 }
 
-fn redelivered(with: Planning<'_>) -> Fact<'_> {
+fn as_redelivery(with: Planning<'_>) -> Fact<'_> {
     Fact::Redelivered(with)
 }
