@@ -164,7 +164,7 @@ async fn a_server_that_is_down_for_long_is_told_and_that_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_soon_back_or_gone_from_the_file_is_not_told() {
+async fn a_server_that_is_soon_back_is_not_told() {
     let endpoint = Endpoint::start().await;
     let rig = running(&endpoint, "  announce: {url_file: votes}\n", GOOD).await;
     rig.game.stop().await;
