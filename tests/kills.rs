@@ -40,6 +40,8 @@ struct Story {
     votes: usize,
     /// Votes that are not acknowledged.
     open: Vec<usize>,
+    /// The ids of those that are.
+    acknowledged: BTreeSet<String>,
     /// What the daemon calls in doubt.
     doubts: BTreeSet<Doubt>,
     /// Kills since the daemon was last asked for its doubts: not every start lives long enough to be asked.
@@ -57,6 +59,7 @@ impl Story {
             random: fastrand::Rng::with_seed(seed),
             votes: 0,
             open: Vec::new(),
+            acknowledged: BTreeSet::new(),
             doubts: BTreeSet::new(),
             kills: 0,
             found: Vec::new(),
@@ -142,6 +145,20 @@ impl Story {
         let good = answers.into_iter().flatten().filter(Answered::is_acknowledged);
         let good: BTreeSet<String> = good.map(|answered| answered.event_id).collect();
         self.open.retain(|number| !good.contains(&format!("e-{number}")));
+        self.acknowledged.extend(good);
+    }
+
+    /// What was acknowledged is in the ledger, whether it is delivered again or not.
+    async fn check_acknowledged(&self) {
+        let votes = self.rig.votive(&["export", "--format", "jsonl"]).await;
+        let votes = String::from_utf8(votes.stdout).unwrap();
+        let id = |line: &str| {
+            let vote: serde_json::Value = serde_json::from_str(line).unwrap();
+            vote["event_id"].as_str().unwrap().to_owned()
+        };
+        let known: BTreeSet<String> = votes.lines().map(id).collect();
+        let lost: Vec<&String> = self.acknowledged.difference(&known).collect();
+        assert!(lost.is_empty(), "acknowledged, and lost: {lost:?}");
     }
 
     /// A daemon that nobody kills brings everything to its end: every vote is delivered until it is granted, those that
@@ -150,6 +167,7 @@ impl Story {
         self.configure("granted");
         self.rig.start().await;
         self.note_doubts();
+        self.check_acknowledged().await;
         self.open = (0..self.votes).collect();
         for _ in 0..MOST_PASSES {
             for some in self.open.clone().chunks(100) {
