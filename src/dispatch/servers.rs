@@ -15,7 +15,7 @@ use crate::domain::vote::ServerRef;
 /// What is known of the game servers. Clones know the same.
 #[derive(Clone, Debug)]
 pub struct Servers {
-    paused: Arc<Mutex<State>>,
+    state: Arc<Mutex<State>>,
     pub(super) contacts: Contacts,
 }
 
@@ -51,7 +51,7 @@ impl Servers {
     /// Nothing is known yet but the pauses that the ledger keeps; on `hold`, all other game servers are paused as well.
     pub fn new(pauses: Pauses, hold: bool) -> Self {
         let state = State { pauses, hold, resumed: BTreeSet::new() };
-        Servers { paused: Arc::new(Mutex::new(state)), contacts: Contacts::default() }
+        Servers { state: Arc::new(Mutex::new(state)), contacts: Contacts::default() }
     }
 
     /// What its worker knows of a game server.
@@ -98,6 +98,6 @@ impl Servers {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that holds the lock can leave it half changed.
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
